@@ -1,0 +1,1 @@
+//! GENERATED shapes and operation tables of the AWS APIs; no behaviour.

@@ -1,0 +1,1 @@
+//! Bytes to AWS shapes and back: JSON, query and XML, CBOR, SigV4; no handlers.

@@ -1,0 +1,2 @@
+//! The one binary: reads as the list of everything that runs.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Access keys and temporary credentials of an installation; knows no protocol.

@@ -1,0 +1,1 @@
+//! Content-addressed images: import, digests, unpacking; knows no store and no API shape.

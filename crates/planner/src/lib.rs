@@ -1,0 +1,1 @@
+//! Snapshot in, plan out: placement, scheduling and garbage collection; no I/O, no clock, no async.

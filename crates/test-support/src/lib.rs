@@ -1,0 +1,1 @@
+//! Fixtures, fakes and `check_*` functions for tests.

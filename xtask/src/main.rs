@@ -1,0 +1,2 @@
+//! The project automation: generate, tidy.
+fn main() {}
