@@ -1,0 +1,96 @@
+//! Typed names of everything that has one; how they are spelled as store keys or ARNs is decided in other rooms.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The never-reused identity of one Unit: 32 lower-case hex digits. Messages, fences and host names use it.
+    UnitUid
+}
+text_id! {
+    /// A machine, installation-wide.
+    NodeId
+}
+text_id! {
+    /// The content hash of an immutable, shared [`crate::UnitSpec`] record.
+    SpecHash
+}
+
+/// The tenant scope of AWS objects: one account in one region.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+pub struct Scope {
+    pub account: Arc<str>,
+    pub region: Arc<str>,
+}
+
+impl Scope {
+    pub fn new(account: impl Into<Arc<str>>, region: impl Into<Arc<str>>) -> Self {
+        Self { account: account.into(), region: region.into() }
+    }
+}
+
+/// An ECS cluster by name, within its scope.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+pub struct ClusterId {
+    pub scope: Scope,
+    pub name: Arc<str>,
+}
+
+/// One revision of an ECS task definition. Revisions start at 1 and only grow.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+pub struct TaskDefinitionId {
+    pub scope: Scope,
+    pub family: Arc<str>,
+    pub revision: u32,
+}
+
+/// The API name under which a Unit's record lies.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+pub enum UnitName {
+    EcsTask { cluster: ClusterId, id: Arc<str> },
+}
+
+impl UnitName {
+    /// The cluster or namespace that holds the Unit.
+    pub fn cluster(&self) -> &ClusterId {
+        match self {
+            UnitName::EcsTask { cluster, .. } => cluster,
+        }
+    }
+
+    /// The name within its cluster.
+    pub fn short(&self) -> &str {
+        match self {
+            UnitName::EcsTask { id, .. } => id,
+        }
+    }
+}
