@@ -1,1 +1,23 @@
 //! Containers on Linux: namespaces, mounts, cgroups, capabilities, seccomp; with `supervisor` the only unsafe code.
+//!
+//! The agent uses four modules and nothing else:
+//!
+//! - [`spec`]: what it asks for. [`spec::SandboxSpec`] is a Unit's shared half, [`spec::ContainerSpec`] one container
+//!   with host paths and nothing left to look up.
+//! - [`protocol`]: the words on the supervisor's Unix socket; `encode` and `decode` are pure, [`sys::socket`] sends and
+//!   receives with descriptors on a non-blocking socket of any event loop, [`client`] is a blocking client.
+//! - [`launch`]: starts a Unit's supervisor from sealed memory: `SealedImage::new(supervisor_image::SUPERVISOR)` once,
+//!   then `launch(&image, &Launch { instance, unit, run_dir })`.
+//! - [`cgroup`]: probes the host's control groups and kills a Unit's, with no supervisor left alive.
+//!
+//! A Unit's life on the wire: `Hello` -> `Hold` its network namespace -> `CreateSandbox` -> `Create` and `Start` per
+//! container and attempt -> `Exited` events, kept until `AckExits` -> `Remove` -> `Shutdown`. Requests may be sent
+//! without waiting for answers; they are carried out in order, only `Start` answers later than what follows it.
+//!
+//! The rest is the supervisor's: it alone starts containers, being single-threaded and small.
+
+pub mod client;
+pub mod launch;
+pub mod protocol;
+pub mod spec;
+pub mod sys;
