@@ -8,7 +8,8 @@ use crate::logs::LogGroup;
 use crate::network::Network;
 use crate::node::{Ledger, Node};
 use crate::quantity::{Cpu, Memory, Timestamp};
-use crate::unit::{Unit, UnitSpec};
+use crate::unit::spec::Protocol;
+use crate::unit::{Lifecycle, Placement, Unit, UnitSpec};
 use imbl::{OrdMap, OrdSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -66,6 +67,10 @@ pub struct Snapshot {
     awaiting_placement: OrdSet<UnitName>,
     addresses: OrdMap<Ipv4Addr, UnitUid>,
     node_use: OrdMap<NodeId, NodeUse>,
+    host_ports: OrdSet<(NodeId, u16, Protocol)>,
+    /// Units that are over but not refused, by the moment they ended.
+    ended: OrdSet<(Timestamp, UnitName)>,
+    refused: OrdSet<UnitName>,
 }
 
 impl Snapshot {
@@ -85,10 +90,7 @@ impl Snapshot {
     /// Units bound to a node that have not stopped.
     pub fn units_of_node<'a>(&'a self, node: &'a NodeId) -> impl Iterator<Item = &'a Versioned<Unit>> + 'a {
         let from = (node.clone(), first_name());
-        self.by_node
-            .range(from..)
-            .take_while(move |(n, _)| n == node)
-            .filter_map(move |(_, name)| self.units.get(name))
+        self.by_node.range(from..).take_while(move |(n, _)| n == node).filter_map(move |(_, name)| self.units.get(name))
     }
 
     /// Units of a group in a cluster that have not stopped.
@@ -111,6 +113,21 @@ impl Snapshot {
 
     pub fn address_taken(&self, address: &Ipv4Addr) -> bool {
         self.addresses.contains_key(address)
+    }
+
+    /// Whether a Unit that has not stopped holds a fixed port of a node.
+    pub fn host_port_taken(&self, node: &NodeId, port: u16, protocol: Protocol) -> bool {
+        self.host_ports.contains(&(node.clone(), port, protocol))
+    }
+
+    /// Units that have stopped, or were to stop before they had a node, the earliest end first, with the moment they ended.
+    pub fn ended_units(&self) -> impl Iterator<Item = (Timestamp, &Versioned<Unit>)> + '_ {
+        self.ended.iter().filter_map(|(at, name)| Some((*at, self.units.get(name)?)))
+    }
+
+    /// Units that no node took.
+    pub fn refused_units(&self) -> impl Iterator<Item = &Versioned<Unit>> + '_ {
+        self.refused.iter().filter_map(|name| self.units.get(name))
     }
 
     /// How many Units name a spec; an unnamed one may be deleted.
@@ -163,7 +180,12 @@ impl Snapshot {
         if unit.awaits_placement() {
             self.awaiting_placement.insert(unit.name.clone());
         }
-        if unit.observed.lifecycle != crate::unit::Lifecycle::Stopped {
+        if let Placement::Refused(_) = unit.placement {
+            self.refused.insert(unit.name.clone());
+        } else if let Some(at) = ended_at(unit) {
+            self.ended.insert((at, unit.name.clone()));
+        }
+        if unit.observed.lifecycle != Lifecycle::Stopped {
             let group = unit.scheduling.group.clone();
             self.by_group.insert((unit.name.cluster().clone(), group, unit.name.clone()));
         }
@@ -179,6 +201,9 @@ impl Snapshot {
         for address in held_addresses(unit) {
             self.addresses.insert(address, unit.uid.clone());
         }
+        for (port, protocol) in self.host_ports_of(unit) {
+            self.host_ports.insert((node.clone(), port, protocol));
+        }
         let used = self.node_use.entry(node).or_default();
         used.cpu = used.cpu.saturating_add(reserve.cpu);
         used.memory = used.memory.saturating_add(reserve.memory);
@@ -188,6 +213,10 @@ impl Snapshot {
     fn unindex(&mut self, unit: &Unit) {
         self.by_uid.remove(&unit.uid);
         self.awaiting_placement.remove(&unit.name);
+        self.refused.remove(&unit.name);
+        if let Some(at) = ended_at(unit) {
+            self.ended.remove(&(at, unit.name.clone()));
+        }
         self.by_group.remove(&(unit.name.cluster().clone(), unit.scheduling.group.clone(), unit.name.clone()));
         match self.by_spec.get_mut(&unit.spec) {
             Some(count) if *count > 1 => *count -= 1,
@@ -201,6 +230,9 @@ impl Snapshot {
         for address in held_addresses(unit) {
             self.addresses.remove(&address);
         }
+        for (port, protocol) in self.host_ports_of(unit) {
+            self.host_ports.remove(&(node.clone(), port, protocol));
+        }
         if let Some(used) = self.node_use.get_mut(&node) {
             used.cpu = used.cpu.saturating_sub(reserve.cpu);
             used.memory = used.memory.saturating_sub(reserve.memory);
@@ -211,6 +243,23 @@ impl Snapshot {
     /// A Unit's spec is written in or before the commit that makes the Unit, and never changes or leaves before it.
     fn reserve_of(&self, unit: &Unit) -> crate::unit::spec::Reserve {
         self.specs.get(&unit.spec).map(|s| s.reserve).unwrap_or_default()
+    }
+
+    fn host_ports_of(&self, unit: &Unit) -> Vec<(u16, Protocol)> {
+        self.specs.get(&unit.spec).map(|s| s.fixed_host_ports().collect()).unwrap_or_default()
+    }
+}
+
+/// When a Unit came to its end; None while it may still run. One that was to stop before it had a node ended then.
+fn ended_at(unit: &Unit) -> Option<Timestamp> {
+    let observed = &unit.observed;
+    let asked = unit.intent.stop.as_ref().map(|stop| stop.requested_at);
+    match observed.lifecycle {
+        Lifecycle::Stopped => {
+            Some(observed.stopped_at.or(observed.execution_stopped_at).or(asked).unwrap_or(unit.created_at))
+        }
+        _ if unit.placement == Placement::Pending => asked,
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::ids::NodeId;
 use crate::quantity::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -47,12 +48,17 @@ pub struct UnitAddress {
     pub address: Ipv4Addr,
 }
 
-/// Why no node takes a Unit: a reason for each node that was looked at, the commonest first.
+/// Why no node takes a Unit: a reason for each node that was looked at, the commonest first and at most
+/// [`Refusal::MAX_NODES`] of them, so that a record stays small on any number of nodes.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
 pub struct Refusal {
     pub nodes: Vec<(NodeId, Shortage)>,
     /// The one to tell a client that can hear only one.
     pub main: Shortage,
+}
+
+impl Refusal {
+    pub const MAX_NODES: usize = 64;
 }
 
 /// One thing that a node lacks for a Unit.
@@ -82,6 +88,27 @@ pub enum Shortage {
     Distinct,
 }
 
+/// In plain words, as the end of a sentence that names the node.
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shortage::NoNode => f.write_str("there is no node"),
+            Shortage::Agent => f.write_str("its agent is not connected"),
+            Shortage::NotActive => f.write_str("it is draining or deregistered in this cluster"),
+            Shortage::Cpu => f.write_str("too little cpu is free"),
+            Shortage::Memory => f.write_str("too little memory is free"),
+            Shortage::Ports { taken } => {
+                let ports: Vec<String> = taken.iter().map(u16::to_string).collect();
+                write!(f, "host port {} is taken", ports.join(", "))
+            }
+            Shortage::Addresses { subnet } => write!(f, "no address is free in {subnet}"),
+            Shortage::Attribute { name } => write!(f, "it lacks the attribute {name}"),
+            Shortage::Constraint { expression } => write!(f, "it does not satisfy `{expression}`"),
+            Shortage::Distinct => f.write_str("it runs another unit of the group already"),
+        }
+    }
+}
+
 /// What placement respects besides a Unit's spec.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
 pub struct Scheduling {
@@ -95,12 +122,12 @@ pub struct Scheduling {
     /// StartTask: this node or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<NodeId>,
-    /// Subnets that may give the Unit its address, in order of preference; empty if it has none.
+    /// Subnets that may give the Unit its address, used evenly; empty if it has none, or may have one of any.
     #[serde(default)]
     pub subnets: Vec<Arc<str>>,
     #[serde(default)]
     pub security_groups: Vec<Arc<str>>,
-    /// Node attributes that the spec's features need, by name.
+    /// Node attributes that the spec's features need: `name`, or `name=value` where the value matters too.
     #[serde(default)]
     pub required_attributes: Vec<String>,
     /// Without room: true leaves it pending, false refuses it.
