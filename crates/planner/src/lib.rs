@@ -1,1 +1,3 @@
 //! Snapshot in, plan out: placement, scheduling and garbage collection; no I/O, no clock, no async.
+
+pub mod placement;

@@ -1,0 +1,159 @@
+//! Which node runs a Unit, and with which addresses: a pure function of a snapshot; nothing here commits.
+//!
+//! ECS's order of decision: filter by what is free, by attributes, by constraints; then the strategies, each narrowing what
+//! the one before left; then any of the rest. One call answers many Units, each seeing what those before it were given.
+//! Whatever has to look at many nodes goes through [`field::Field`], which is where indexes of the snapshot will help.
+
+mod address;
+mod field;
+mod filter;
+mod rank;
+mod refusal;
+
+use field::Field;
+use filter::Demand;
+use model::unit::{Placement, Refusal, Unit};
+use model::{NodeId, Snapshot, Timestamp, UnitName, Versioned};
+use rand::Rng;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What placement decided, in the order in which the Units came. An answer stands on its own: committing it needs its Unit's
+/// revision and, to bind, the node's ledger as it was seen, raised by one commit at a time.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Plan {
+    pub answers: Vec<Answer>,
+}
+
+/// The one answer that a Unit gets from a plan.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    Bind(Bind),
+    Refuse(Refuse),
+    /// No room now and it may wait: nothing is written; a later plan answers again.
+    Wait(Refuse),
+}
+
+/// A Unit gets a node.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Bind {
+    pub unit: UnitName,
+    /// The Unit's revision that this was decided on.
+    pub unit_revision: u64,
+    pub node: NodeId,
+    /// The revision of the node's ledger that this was decided on; 0 where the node has none yet.
+    pub ledger_revision: u64,
+    /// Always [`Placement::Bound`].
+    pub placement: Placement,
+}
+
+/// No node takes a Unit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Refuse {
+    pub unit: UnitName,
+    /// The Unit's revision that this was decided on.
+    pub unit_revision: u64,
+    pub refusal: Refusal,
+}
+
+impl Answer {
+    pub fn unit(&self) -> &UnitName {
+        match self {
+            Answer::Bind(bind) => &bind.unit,
+            Answer::Refuse(refuse) | Answer::Wait(refuse) => &refuse.unit,
+        }
+    }
+}
+
+/// One line for each answer, and one below it for each node that was looked at in vain.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.answers.iter().try_for_each(|answer| writeln!(f, "{answer}"))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.unit();
+        let unit = format!("{}/{}", name.cluster().name, name.short());
+        match self {
+            Answer::Bind(bind) => bind.describe(&unit, f),
+            Answer::Refuse(refuse) => refuse.describe("refuse", &unit, f),
+            Answer::Wait(refuse) => refuse.describe("wait  ", &unit, f),
+        }
+    }
+}
+
+impl Bind {
+    fn describe(&self, unit: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bind   {unit} -> {}", self.node)?;
+        let Placement::Bound { address, container_addresses, .. } = &self.placement else { return Ok(()) };
+        if let Some(own) = address {
+            write!(f, ", {} of {}", own.address, own.subnet)?;
+        }
+        container_addresses.iter().try_for_each(|(container, address)| write!(f, ", {container} {address}"))
+    }
+}
+
+impl Refuse {
+    fn describe(&self, verb: &str, unit: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{verb} {unit}: {}", self.refusal.main)?;
+        self.refusal.nodes.iter().try_for_each(|(node, shortage)| write!(f, "\n         {node}: {shortage}"))
+    }
+}
+
+/// Answers every Unit of `units` that awaits placement, once, in the order given.
+///
+/// Equal snapshot, units, time and seed give an equal plan. Never fails, whatever the snapshot holds.
+pub fn plan<'a>(
+    snapshot: &'a Snapshot,
+    units: impl IntoIterator<Item = &'a Versioned<Unit>>,
+    now: Timestamp,
+    rng: &mut impl Rng,
+) -> Plan {
+    let mut field = Field::new(snapshot);
+    let mut answered = BTreeSet::new();
+    let answers = units
+        .into_iter()
+        .filter(|unit| unit.awaits_placement() && answered.insert(&unit.name))
+        .map(|unit| answer(&mut field, unit, now, rng))
+        .collect();
+    Plan { answers }
+}
+
+fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, rng: &mut impl Rng) -> Answer {
+    let Some(spec) = field.snapshot.specs.get(&unit.spec) else {
+        // The record is broken, which the invariant checker reports; a later snapshot may hold the spec.
+        return Answer::Wait(refuse(unit, refusal::without_nodes()));
+    };
+    let demand = Demand::new(field, unit, spec);
+    let decided = rank::choose(field, &demand, rng)
+        .ok_or(None)
+        .and_then(|node| address::allocate(field, &demand, rng).map(|addresses| (node, addresses)).map_err(Some));
+    match decided {
+        Ok((node, addresses)) => {
+            field.hand_out(&demand, node, &addresses);
+            let placement = Placement::Bound {
+                node: field.id(node).clone(),
+                at: now,
+                address: addresses.unit,
+                container_addresses: addresses.containers,
+            };
+            Answer::Bind(Bind {
+                unit: unit.name.clone(),
+                unit_revision: unit.revision,
+                node: field.id(node).clone(),
+                ledger_revision: field.ledger_revision(node),
+                placement,
+            })
+        }
+        Err(no_address) => {
+            let refused = refuse(unit, refusal::explain(field, &demand, no_address));
+            if unit.scheduling.wait_for_room { Answer::Wait(refused) } else { Answer::Refuse(refused) }
+        }
+    }
+}
+
+fn refuse(unit: &Versioned<Unit>, refusal: Refusal) -> Refuse {
+    Refuse { unit: unit.name.clone(), unit_revision: unit.revision, refusal }
+}
