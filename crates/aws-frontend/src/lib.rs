@@ -1,1 +1,14 @@
 //! One file per AWS operation: validate, convert, commit, answer; knows no planner, controller or runtime.
+//!
+//! [`Frontend::answer`] takes a request's parts and body and returns the response: the signature is checked, the operation
+//! found in the service's table, its input decoded, its one function called, its output or error encoded.
+
+mod context;
+pub mod ec2;
+pub mod ecs;
+mod ids;
+mod page;
+pub mod sts;
+mod table;
+
+pub use context::{Caller, Context, Frontend, Identity};

@@ -1,0 +1,28 @@
+//! ECS's errors, each with the sentence that its users know.
+
+use aws_api::ecs::errors as shapes;
+use aws_protocol::ServiceError;
+use records::CommitError;
+
+/// The request cannot be carried out as it stands: the caller's fault.
+pub(crate) fn client(message: impl Into<String>) -> ServiceError {
+    ServiceError::new(&shapes::CLIENT, message)
+}
+
+pub(crate) fn invalid_parameter(message: impl Into<String>) -> ServiceError {
+    ServiceError::new(&shapes::INVALID_PARAMETER, message)
+}
+
+pub(crate) fn cluster_not_found() -> ServiceError {
+    ServiceError::new(&shapes::CLUSTER_NOT_FOUND, "Cluster not found.")
+}
+
+/// The store did not take the change.
+pub(crate) fn store(error: CommitError) -> ServiceError {
+    tracing::error!(%error, "a commit of the ECS front-end failed");
+    ServiceError::new(&shapes::SERVER, format!("The change was not stored: {error}. Nothing was changed; try again."))
+}
+
+pub(crate) fn bad_token() -> ServiceError {
+    invalid_parameter("Invalid token. Use the nextToken of the previous page, unchanged.")
+}
