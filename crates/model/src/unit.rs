@@ -100,12 +100,7 @@ mod tests {
     use super::*;
 
     fn wish(reason: &str, grace_s: Option<u32>) -> StopIntent {
-        StopIntent {
-            by: StopCause::UserInitiated,
-            reason: reason.into(),
-            requested_at: Timestamp::default(),
-            grace_s,
-        }
+        StopIntent { by: StopCause::UserInitiated, reason: reason.into(), requested_at: Timestamp::default(), grace_s }
     }
 
     #[test]

@@ -122,17 +122,8 @@ mod tests {
         assert_eq!(with(&[]).health(), Health::Unknown);
         assert_eq!(with(&[(true, None)]).health(), Health::Unknown);
         assert_eq!(with(&[(true, Some(Health::Healthy)), (true, None)]).health(), Health::Healthy);
-        assert_eq!(
-            with(&[(true, Some(Health::Healthy)), (true, Some(Health::Unknown))]).health(),
-            Health::Unknown
-        );
-        assert_eq!(
-            with(&[(true, Some(Health::Unhealthy)), (true, Some(Health::Unknown))]).health(),
-            Health::Unhealthy
-        );
-        assert_eq!(
-            with(&[(true, Some(Health::Healthy)), (false, Some(Health::Unhealthy))]).health(),
-            Health::Healthy
-        );
+        assert_eq!(with(&[(true, Some(Health::Healthy)), (true, Some(Health::Unknown))]).health(), Health::Unknown);
+        assert_eq!(with(&[(true, Some(Health::Unhealthy)), (true, Some(Health::Unknown))]).health(), Health::Unhealthy);
+        assert_eq!(with(&[(true, Some(Health::Healthy)), (false, Some(Health::Unhealthy))]).health(), Health::Healthy);
     }
 }

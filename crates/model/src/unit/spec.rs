@@ -79,15 +79,27 @@ pub struct Reserve {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Input {
-    Literal { value: String },
+    Literal {
+        value: String,
+    },
     /// The Unit's own metadata.
-    Field { field: UnitField },
+    Field {
+        field: UnitField,
+    },
     /// A secret, config or parameter that the server resolves for this node.
-    Ref { reference: String, on_missing: OnMissing },
+    Ref {
+        reference: String,
+        on_missing: OnMissing,
+    },
     /// A short-lived token for an audience, rotated by the server.
-    Token { audience: String, lifetime_s: u32 },
+    Token {
+        audience: String,
+        lifetime_s: u32,
+    },
     /// The Kubernetes service environment of a namespace.
-    ServiceEnv { namespace: String },
+    ServiceEnv {
+        namespace: String,
+    },
 }
 
 impl Input {
