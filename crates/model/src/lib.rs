@@ -10,11 +10,13 @@ pub mod logs;
 pub mod network;
 pub mod node;
 pub mod quantity;
+pub mod query;
 pub mod snapshot;
 pub mod unit;
 
 pub use ids::{ClusterId, NodeId, Scope, SpecHash, TaskDefinitionId, UnitName, UnitUid};
 pub use node::Node;
 pub use quantity::{Cpu, Memory, Timestamp};
+pub use query::{Query, QueryError};
 pub use snapshot::{Snapshot, Versioned};
 pub use unit::{Unit, UnitSpec};
