@@ -1,1 +1,19 @@
 //! Addresses, namespaces, bridges and packet rules of a node; knows no store and no API shape.
+
+mod error;
+mod host;
+mod namespace;
+mod netlink;
+mod network;
+mod ports;
+mod range;
+mod spec;
+mod sysctl;
+
+pub use error::{Feature, NetworkError, NetworkResult};
+pub use host::Host;
+pub use network::Network;
+pub use network::endpoint::attach_none;
+pub use ports::Protocol;
+pub use range::{Cidr, DEFAULT_RANGE, check_range, choose_range};
+pub use spec::{InstanceId, NetworkSpec, Subnet, UnitEndpoint, mac_of};

@@ -1,0 +1,108 @@
+//! The host's own namespace as one instance sees it: making and adopting its Networks.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::NetworkResult;
+use crate::namespace;
+use crate::netlink::message::Batch;
+use crate::netlink::{NetlinkSocket, Subsystem};
+use crate::network::{Network, UPLINK};
+use crate::range::{Cidr, check_range};
+use crate::spec::{InstanceId, NetworkSpec};
+use crate::sysctl;
+
+/// One instance's handle on the namespace that it calls the host.
+///
+/// Holds no state of its own: everything is read from, and kept in, the kernel, so a new `Host` after a crash or an
+/// upgrade goes on where the last one ended.
+#[derive(Debug)]
+pub struct Host {
+    instance: InstanceId,
+    folder: PathBuf,
+    namespace: OwnedFd,
+    route: Mutex<NetlinkSocket>,
+}
+
+impl Host {
+    /// Takes the calling thread's network namespace as the host. `folder` is where the instance's Networks are kept, by
+    /// name; it should vanish at reboot, and nothing else may lie in it.
+    pub fn open(instance: InstanceId, folder: impl Into<PathBuf>) -> NetworkResult<Self> {
+        Ok(Self {
+            instance,
+            folder: folder.into(),
+            namespace: namespace::current()?,
+            route: Mutex::new(NetlinkSocket::open(Subsystem::Route)?),
+        })
+    }
+
+    /// Makes the Network, or adopts what is there of it and makes the rest. Running endpoints keep their connections.
+    ///
+    /// Errors: `RangeTaken` when the host already routes addresses of a Network that is not there yet.
+    pub fn ensure_network(&self, spec: NetworkSpec) -> NetworkResult<Network> {
+        spec.validate()?;
+        let network = Network::ensure(spec, &self.folder)?;
+        self.ensure_link(&network)?;
+        Ok(network)
+    }
+
+    /// The destinations that the host routes already, without those of this instance: what a new range must avoid.
+    pub fn routes(&self) -> NetworkResult<Vec<Cidr>> {
+        let route = self.route();
+        let prefix = self.instance.link_prefix();
+        let links = route.links()?;
+        let own = |index| links.iter().any(|link| link.index == index && link.name.starts_with(&prefix));
+        let routes = route.routes()?;
+        Ok(routes.iter().filter(|route| !route.link.is_some_and(own)).map(|route| route.destination).collect())
+    }
+
+    /// Connects a Network to the host: the veth pair, its addresses, the host's route and settings.
+    fn ensure_link(&self, network: &Network) -> NetworkResult<()> {
+        let spec = network.spec();
+        let name = spec.host_link(self.instance);
+        let index = match self.joined_link(network, &name)? {
+            Some(index) => index,
+            None => {
+                check_range(spec.range, &self.routes()?)?;
+                self.create_link(network, &name)?
+            }
+        };
+        network.connect()?;
+        let mut batch = Batch::default();
+        batch.up(index);
+        batch.ensure_address(index, spec.host_address(), spec.link.prefix_len());
+        batch.ensure_route(spec.range, spec.router_address(), index);
+        self.route().transact(&batch)?;
+        // Lets a packet from 127.0.0.1 leave by this link, to a published port; the packet rules change its source.
+        namespace::within(self.namespace.as_fd(), || sysctl::write(&format!("ipv4/conf/{name}/route_localnet"), "1"))
+    }
+
+    /// The host's end of the link, when both its ends are there; what is left of half a link is removed.
+    fn joined_link(&self, network: &Network, name: &str) -> NetworkResult<Option<u32>> {
+        let host_end = self.route().link(name)?;
+        let other_end = network.route().link(UPLINK)?;
+        match (host_end, other_end) {
+            (Some(host_end), Some(other_end)) if host_end.peer_index == Some(other_end.index) => {
+                Ok(Some(host_end.index))
+            }
+            _ => {
+                self.route().delete_link(name)?;
+                network.route().delete_link(UPLINK)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn create_link(&self, network: &Network, name: &str) -> NetworkResult<u32> {
+        let mut batch = Batch::default();
+        batch.create_veth(name, network.spec().mtu, None, &network.peer(UPLINK));
+        let route = self.route();
+        route.transact(&batch)?;
+        Ok(route.existing_link(name)?.index)
+    }
+
+    fn route(&self) -> MutexGuard<'_, NetlinkSocket> {
+        self.route.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
