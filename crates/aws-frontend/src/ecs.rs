@@ -4,6 +4,7 @@ mod arn;
 mod describe_clusters;
 mod errors;
 mod list_clusters;
+pub(crate) mod lower;
 
 use crate::table::{Status, Table};
 use aws_api::ecs;

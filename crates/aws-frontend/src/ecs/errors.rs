@@ -6,21 +6,21 @@ use records::CommitError;
 
 /// The request cannot be carried out as it stands: the caller's fault.
 pub(crate) fn client(message: impl Into<String>) -> ServiceError {
-    ServiceError::new(&shapes::CLIENT, message)
+    ServiceError::of(&shapes::CLIENT, message)
 }
 
 pub(crate) fn invalid_parameter(message: impl Into<String>) -> ServiceError {
-    ServiceError::new(&shapes::INVALID_PARAMETER, message)
+    ServiceError::of(&shapes::INVALID_PARAMETER, message)
 }
 
 pub(crate) fn cluster_not_found() -> ServiceError {
-    ServiceError::new(&shapes::CLUSTER_NOT_FOUND, "Cluster not found.")
+    ServiceError::of(&shapes::CLUSTER_NOT_FOUND, "Cluster not found.")
 }
 
 /// The store did not take the change.
 pub(crate) fn store(error: CommitError) -> ServiceError {
     tracing::error!(%error, "a commit of the ECS front-end failed");
-    ServiceError::new(&shapes::SERVER, format!("The change was not stored: {error}. Nothing was changed; try again."))
+    ServiceError::of(&shapes::SERVER, format!("The change was not stored: {error}. Nothing was changed; try again."))
 }
 
 pub(crate) fn bad_token() -> ServiceError {
