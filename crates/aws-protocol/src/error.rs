@@ -29,12 +29,7 @@ impl ServiceError {
     }
 
     /// An error of that exact name, modelled or not.
-    pub fn new(
-        code: impl Into<Cow<'static, str>>,
-        status: u16,
-        fault: Fault,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn new(code: impl Into<Cow<'static, str>>, status: u16, fault: Fault, message: impl Into<String>) -> Self {
         let fields = serde_json::Map::new();
         Self { code: code.into(), xml_code: None, status, message: message.into(), fault, fields }
     }
