@@ -1,3 +1,4 @@
 //! Snapshot in, plan out: placement, scheduling and garbage collection; no I/O, no clock, no async.
 
+pub mod gc;
 pub mod placement;

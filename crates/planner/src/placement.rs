@@ -65,6 +65,40 @@ impl Answer {
     }
 }
 
+impl Plan {
+    /// Cuts the plan into runs of answers of which each fits one commit of at most `limit` compares and writes: one for each
+    /// Unit and one for each node that is bound to. A run that binds to a node after an earlier one did has to compare the
+    /// ledger with the revision of that earlier commit.
+    pub fn batches(&self, limit: usize) -> impl Iterator<Item = &[Answer]> {
+        let mut rest = &self.answers[..];
+        std::iter::from_fn(move || {
+            let (batch, after) = rest.split_at(first_batch(rest, limit));
+            rest = after;
+            (!batch.is_empty()).then_some(batch)
+        })
+    }
+}
+
+/// How many answers from the first on fit one commit; one at least.
+fn first_batch(answers: &[Answer], limit: usize) -> usize {
+    let mut units = 0;
+    let mut nodes = BTreeSet::new();
+    for (place, answer) in answers.iter().enumerate() {
+        match answer {
+            Answer::Bind(bind) => {
+                units += 1;
+                nodes.insert(&bind.node);
+            }
+            Answer::Refuse(_) => units += 1,
+            Answer::Wait(_) => {}
+        }
+        if units + nodes.len() > limit && place > 0 {
+            return place;
+        }
+    }
+    answers.len()
+}
+
 /// One line for each answer, and one below it for each node that was looked at in vain.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

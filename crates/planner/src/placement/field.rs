@@ -7,9 +7,10 @@ use super::address::Addresses;
 use super::filter::Demand;
 use model::ecs::Membership;
 use model::node::Node;
+use model::query::{Member, Query, Subject};
 use model::snapshot::NodeUse;
 use model::unit::spec::Protocol;
-use model::{ClusterId, Cpu, Memory, NodeId, Snapshot, Versioned};
+use model::{ClusterId, Cpu, Memory, NodeId, Snapshot, Timestamp, Versioned};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::Ipv4Addr;
@@ -22,6 +23,8 @@ pub(super) struct Field<'a> {
     nodes: Vec<Seen<'a>>,
     clusters: Views<&'a ClusterId, Vec<Option<&'a Membership>>>,
     groups: Views<(&'a ClusterId, &'a str), BTreeMap<Spot, u32>>,
+    /// None for an expression that does not parse: no node satisfies it.
+    queries: Views<&'a str, Option<Query>>,
     ports: HashSet<(Spot, u16, Protocol)>,
     pub(super) addresses: HashSet<Ipv4Addr>,
 }
@@ -33,6 +36,8 @@ struct Seen<'a> {
     used: Cell<Option<NodeUse>>,
     /// Handed out by this plan.
     given: NodeUse,
+    /// Clusters and groups of the Units that this plan gave it as a container instance.
+    given_groups: Vec<(&'a ClusterId, &'a str)>,
 }
 
 /// What was made once and is asked for by number.
@@ -58,12 +63,14 @@ impl<K: std::hash::Hash + Eq, V> Views<K, V> {
 
 impl<'a> Field<'a> {
     pub(super) fn new(snapshot: &'a Snapshot) -> Self {
-        let seen = |(id, node)| Seen { id, node, used: Cell::new(None), given: NodeUse::default() };
+        let seen =
+            |(id, node)| Seen { id, node, used: Cell::new(None), given: NodeUse::default(), given_groups: Vec::new() };
         Field {
             snapshot,
             nodes: snapshot.nodes.iter().map(seen).collect(),
             clusters: Views::new(),
             groups: Views::new(),
+            queries: Views::new(),
             ports: HashSet::new(),
             addresses: HashSet::new(),
         }
@@ -155,14 +162,65 @@ impl<'a> Field<'a> {
         &self.groups.views[group]
     }
 
+    /// The number of an expression.
+    pub(super) fn query(&mut self, expression: &'a str) -> usize {
+        self.queries.number(expression, |text| Query::parse(text).ok())
+    }
+
+    /// Whether a node, as a cluster sees it, satisfies an expression; what this plan gave it counts.
+    pub(super) fn satisfies(
+        &self,
+        query: usize,
+        spot: Spot,
+        cluster: &'a ClusterId,
+        membership: Option<&'a Membership>,
+    ) -> bool {
+        let member = Member { snapshot: self.snapshot, cluster, id: self.id(spot), node: self.node(spot), membership };
+        let candidate = Candidate { member, given: &self.nodes[spot].given_groups };
+        self.queries.views[query].as_ref().is_some_and(|query| query.matches(&candidate))
+    }
+
     /// Notes a binding, so that the Units after it see it.
     pub(super) fn hand_out(&mut self, demand: &Demand<'a>, spot: Spot, addresses: &Addresses) {
         let given = &mut self.nodes[spot].given;
         given.cpu = given.cpu.saturating_add(demand.spec.reserve.cpu);
         given.memory = given.memory.saturating_add(demand.spec.reserve.memory);
-        given.units = given.units.saturating_add(1);
+        if demand.cluster.is_some() {
+            self.nodes[spot].given_groups.push((demand.unit.name.cluster(), &demand.scheduling.group));
+        }
         self.ports.extend(demand.ports.iter().map(|&(port, protocol)| (spot, port, protocol)));
         self.addresses.extend(addresses.all());
         *self.groups.views[demand.group].entry(spot).or_default() += 1;
+    }
+}
+
+/// A member of a cluster together with what this plan gave it.
+struct Candidate<'f, 'a> {
+    member: Member<'a>,
+    given: &'f [(&'a ClusterId, &'a str)],
+}
+
+impl Subject for Candidate<'_, '_> {
+    fn attribute(&self, name: &str) -> Option<Option<&str>> {
+        self.member.attribute(name)
+    }
+    fn agent_connected(&self) -> bool {
+        self.member.agent_connected()
+    }
+    fn agent_version(&self) -> &str {
+        self.member.agent_version()
+    }
+    fn instance_id(&self) -> &str {
+        self.member.instance_id()
+    }
+    fn registered_at(&self) -> Timestamp {
+        self.member.registered_at()
+    }
+    fn running_units(&self) -> u64 {
+        self.member.running_units()
+    }
+    fn any_group(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
+        let given = self.given.iter().filter(|(cluster, _)| *cluster == self.member.cluster);
+        self.member.any_group(test) || given.into_iter().any(|(_, group)| test(group))
     }
 }

@@ -20,6 +20,14 @@ pub(super) struct Demand<'a> {
     pub(super) cluster: Option<usize>,
     pub(super) group: usize,
     attributes: Vec<Wanted<'a>>,
+    constraints: Vec<Check>,
+}
+
+/// A constraint, ready to be asked of many nodes.
+enum Check {
+    Distinct,
+    /// The number of the expression.
+    MemberOf(usize),
 }
 
 /// An attribute by name and, where it matters, value.
@@ -63,7 +71,13 @@ impl<'a> Demand<'a> {
             Some((name, value)) => Wanted { text, name, value: Some(value) },
             None => Wanted { text, name: text, value: None },
         });
+        let check = |constraint: &'a Constraint| match constraint {
+            Constraint::DistinctInstance => Check::Distinct,
+            Constraint::MemberOf { expression } => Check::MemberOf(field.query(expression)),
+        };
+        let constraints = scheduling.constraints.iter().map(check).collect();
         Demand {
+            constraints,
             unit,
             spec,
             scheduling,
@@ -95,8 +109,11 @@ impl<'a> Demand<'a> {
         if let Some(missing) = self.attributes.iter().position(|wanted| !self.has(field, spot, wanted)) {
             return Some(Lack::Attribute(missing));
         }
-        let constraints = &self.scheduling.constraints;
-        constraints.iter().position(|constraint| !self.satisfies(field, spot, constraint)).map(Lack::Constraint)
+        let fails = |check: &Check| match check {
+            Check::Distinct => field.group_counts(self.group).contains_key(&spot),
+            Check::MemberOf(query) => !field.satisfies(*query, spot, self.unit.name.cluster(), membership),
+        };
+        self.constraints.iter().position(fails).map(Lack::Constraint)
     }
 
     /// A node's value of an attribute as the Unit's cluster sees it: its own attributes hide the node's.
@@ -110,13 +127,6 @@ impl<'a> Demand<'a> {
         match self.attribute(field, spot, wanted.name) {
             None => false,
             Some(value) => wanted.value.is_none() || wanted.value == value,
-        }
-    }
-
-    fn satisfies(&self, field: &Field<'a>, spot: Spot, constraint: &Constraint) -> bool {
-        match constraint {
-            Constraint::DistinctInstance => !field.group_counts(self.group).contains_key(&spot),
-            Constraint::MemberOf { .. } => false,
         }
     }
 

@@ -42,7 +42,10 @@ pub(super) fn choose<'a>(field: &Field<'a>, demand: &Demand<'a>, rng: &mut impl 
 
 /// Draws nodes until one takes the Unit, which leaves every node that does the same chance without a look at all of them.
 fn draw(field: &Field<'_>, takes: impl Fn(&Spot) -> bool, rng: &mut impl Rng) -> Option<Spot> {
-    (0..DRAWS).filter_map(|_| (field.len() > 0).then(|| rng.random_range(0..field.len()))).find(takes)
+    if field.len() == 0 {
+        return None;
+    }
+    (0..DRAWS).map(|_| rng.random_range(0..field.len())).find(takes)
 }
 
 fn pick(left: &[Spot], rng: &mut impl Rng) -> Option<Spot> {

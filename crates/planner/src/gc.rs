@@ -1,0 +1,143 @@
+//! What may leave the store, and when the next thing may; a pure function of a snapshot, deleting nothing itself.
+//!
+//! Each deletion names the revision that it was decided on: it holds only while the record is still that one. An unnamed spec
+//! may be named by a commit under way, so whoever names a stored spec compares its revision in that same commit.
+
+use model::ecs::{ClientToken, Cluster, ClusterStatus};
+use model::unit::Placement;
+use model::{ClusterId, NodeId, Snapshot, SpecHash, Timestamp, UnitName};
+use std::fmt;
+use std::sync::Arc;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How long what is over stays, in milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retention {
+    /// Of a stopped Unit after its end.
+    pub stopped_units_ms: u64,
+    /// Of a client token after its call.
+    pub client_tokens_ms: u64,
+    /// Of a deleted cluster after it was made.
+    pub inactive_clusters_ms: u64,
+}
+
+impl Default for Retention {
+    /// Stopped Units stay for 7 days, which is ours; ECS API: client tokens are good for 24 hours.
+    fn default() -> Self {
+        Self { stopped_units_ms: 7 * DAY_MS, client_tokens_ms: DAY_MS, inactive_clusters_ms: DAY_MS }
+    }
+}
+
+/// One record to delete if it is still as of `revision`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Deletion {
+    pub record: Record,
+    pub revision: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Record {
+    Unit(UnitName),
+    Spec(SpecHash),
+    ClientToken(ClusterId, Arc<str>),
+    /// Of a cluster that goes, or has gone: one made anew under its name starts without it.
+    Membership(ClusterId, NodeId),
+    Cluster(ClusterId),
+}
+
+/// What may go now, Units first and clusters last: a cut anywhere leaves nothing that hangs in the air.
+pub fn plan(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> Vec<Deletion> {
+    let mut deletions = Vec::new();
+    deletions.extend(units(snapshot, now, retention));
+    deletions.extend(specs(snapshot));
+    deletions.extend(client_tokens(snapshot, now, retention));
+    let clusters: Vec<Deletion> = clusters(snapshot, now, retention).collect();
+    deletions.extend(memberships(snapshot, &clusters));
+    deletions.extend(clusters);
+    deletions
+}
+
+/// The moment from which [`plan`] has something to delete if nothing changes until then; `now` if it has already.
+pub fn next_due(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> Option<Timestamp> {
+    let unit = snapshot.ended_units().next().map(|(ended, _)| ended.saturating_add_ms(retention.stopped_units_ms));
+    let refused = snapshot.refused_units().next().map(|_| now);
+    let spec = specs(snapshot).next().map(|_| now);
+    let token = snapshot.client_tokens.values().map(|token| token_due(token, retention)).min();
+    let gone = snapshot.clusters.iter().filter(|(id, cluster)| may_go(snapshot, id, cluster));
+    let cluster = gone.map(|(_, cluster)| cluster_due(cluster, retention)).min();
+    [unit, refused, spec, token, cluster].into_iter().flatten().min().map(|due| due.max(now))
+}
+
+/// Refused Units have been answered for and go at once; the others after their retention.
+fn units(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> impl Iterator<Item = Deletion> {
+    let refused = snapshot.refused_units().filter(|unit| matches!(unit.placement, Placement::Refused(_)));
+    let ended = snapshot.ended_units();
+    let past = ended.take_while(move |(at, _)| at.saturating_add_ms(retention.stopped_units_ms) <= now);
+    let all = refused.chain(past.map(|(_, unit)| unit));
+    all.map(|unit| Deletion { record: Record::Unit(unit.name.clone()), revision: unit.revision })
+}
+
+fn specs(snapshot: &Snapshot) -> impl Iterator<Item = Deletion> {
+    let unnamed = snapshot.specs.iter().filter(|(hash, _)| snapshot.spec_uses(hash) == 0);
+    unnamed.map(|(hash, spec)| Deletion { record: Record::Spec(hash.clone()), revision: spec.revision })
+}
+
+fn client_tokens(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> impl Iterator<Item = Deletion> {
+    let past = snapshot.client_tokens.iter().filter(move |(_, token)| token_due(token, retention) <= now);
+    past.map(|((cluster, text), token)| Deletion {
+        record: Record::ClientToken(cluster.clone(), text.clone()),
+        revision: token.revision,
+    })
+}
+
+fn clusters(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> impl Iterator<Item = Deletion> {
+    let past = snapshot
+        .clusters
+        .iter()
+        .filter(move |(id, cluster)| may_go(snapshot, id, cluster) && cluster_due(cluster, retention) <= now);
+    past.map(|(id, cluster)| Deletion { record: Record::Cluster(id.clone()), revision: cluster.revision })
+}
+
+fn memberships(snapshot: &Snapshot, going: &[Deletion]) -> Vec<Deletion> {
+    let goes = |cluster: &ClusterId| {
+        going.iter().any(|deletion| matches!(&deletion.record, Record::Cluster(id) if id == cluster))
+    };
+    if going.is_empty() {
+        return Vec::new();
+    }
+    let orphaned = snapshot.memberships.iter().filter(|((cluster, _), _)| goes(cluster));
+    orphaned
+        .map(|((cluster, node), membership)| Deletion {
+            record: Record::Membership(cluster.clone(), node.clone()),
+            revision: membership.revision,
+        })
+        .collect()
+}
+
+fn token_due(token: &ClientToken, retention: &Retention) -> Timestamp {
+    token.created_at.saturating_add_ms(retention.client_tokens_ms)
+}
+
+/// A deleted cluster stays while a Unit, even a stopped one, lies under its name.
+fn may_go(snapshot: &Snapshot, id: &ClusterId, cluster: &Cluster) -> bool {
+    cluster.status == ClusterStatus::Inactive && snapshot.units_of_cluster(id).next().is_none()
+}
+
+fn cluster_due(cluster: &Cluster, retention: &Retention) -> Timestamp {
+    cluster.created_at.saturating_add_ms(retention.inactive_clusters_ms)
+}
+
+/// One line, for logs and transcripts.
+impl fmt::Display for Deletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.record {
+            Record::Unit(name) => write!(f, "delete unit {}/{}", name.cluster().name, name.short())?,
+            Record::Spec(hash) => write!(f, "delete spec {hash}")?,
+            Record::ClientToken(cluster, token) => write!(f, "delete client token {}/{token}", cluster.name)?,
+            Record::Membership(cluster, node) => write!(f, "delete membership {}/{node}", cluster.name)?,
+            Record::Cluster(id) => write!(f, "delete cluster {}", id.name)?,
+        }
+        write!(f, " if still at revision {}", self.revision)
+    }
+}
