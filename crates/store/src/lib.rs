@@ -8,6 +8,7 @@ mod error;
 mod kv;
 mod memory;
 mod model;
+mod sqlite;
 mod txn;
 mod watch;
 
@@ -21,6 +22,7 @@ use bytes::Bytes;
 pub use error::StoreError;
 pub use kv::{KeyRange, KeyValue, LeaseId, RangeResult, Revision, Status};
 pub use memory::{MemoryOptions, MemoryStore};
+pub use sqlite::{FatalError, OnFatal, OpenError, Retention, SqliteOptions, SqliteStore};
 pub use txn::{CommitOutcome, Compare, Expect, Invalid, MAX_COMMIT_BYTES, MAX_COMPARES, MAX_WRITES, Write};
 pub use watch::{Change, RevisionChanges, Watch, WatchEvent, WatchSource};
 

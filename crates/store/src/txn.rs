@@ -100,7 +100,8 @@ impl Write {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// The bytes of key and value.
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Write::Put { key, value, .. } => key.len() + value.len(),
             Write::Delete { key } => key.len(),
