@@ -39,7 +39,7 @@ pub struct LogStore {
     dirtied: Notify,
     /// So much waits that it should not wait for its time.
     pressed: Notify,
-    _lock: File,
+    lock: File,
 }
 
 #[derive(Default)]
@@ -110,7 +110,7 @@ impl LogStore {
             dirty: Mutex::default(),
             dirtied: Notify::new(),
             pressed: Notify::new(),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -414,5 +414,12 @@ impl LogStore {
         }
         // Streams that wait for a sync stay; the next look comes only after as many loads again.
         self.loaded.store(LOADED_STREAMS / 4 * 3, Ordering::Relaxed);
+    }
+}
+
+impl Drop for LogStore {
+    /// Closing would do, but for a child just forked, which holds a copy of the descriptor until it executes.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }

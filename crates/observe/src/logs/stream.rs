@@ -198,10 +198,8 @@ impl Segments {
     fn make_room(&mut self, files: &OpenFiles, bytes: u64) -> Result<(), LogError> {
         match &self.active {
             None => match fs::create_dir(&self.dir) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LogError::GroupDeleted),
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(error).at("create", &self.dir);
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LogError::GroupDeleted),
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error).at("create", &self.dir),
                 _ => self.start(&Carry::default()),
             },
             Some(a) if a.index.summary.events > 0 && a.index.covered + bytes > self.segment_bytes => self.rotate(files),
