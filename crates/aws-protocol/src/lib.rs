@@ -50,13 +50,16 @@ mod error;
 mod exchange;
 mod form;
 pub mod json;
+pub mod page;
 mod route;
 pub mod sigv4;
 mod time;
+mod validate;
 mod wire;
 mod xml;
 
 pub use error::ServiceError;
 pub use exchange::{answer, decode, refuse};
 pub use route::{Refusal, Route, route};
+pub use validate::{Violation, ViolationKind, validate};
 pub use wire::{JsonVersion, Wire};

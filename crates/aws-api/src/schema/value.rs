@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Blob, Document, Kind, Node, NodeWriter, Schema, Timestamp, Writer};
@@ -17,7 +18,9 @@ pub trait Value: Sized {
 }
 
 /// A generated struct: all members are `Option`, so absence can be told from emptiness.
-pub trait Structure: Clone + fmt::Debug + Default + PartialEq + Send + Sync + 'static {
+pub trait Structure:
+    Clone + fmt::Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     const SCHEMA: &'static Schema;
     /// Sets the member at that place in the schema.
     fn read_member(&mut self, at: usize, node: Node<'_>) -> Result<(), ReadError>;

@@ -129,7 +129,7 @@ fn push_values(text: &mut String, headers: &HeaderMap, uri: &Uri, name: &str) ->
         }
         let value = std::str::from_utf8(value.as_bytes()).ok()?;
         let start = text.len();
-        for word in value.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty()) {
+        for word in value.split(' ').filter(|word| !word.is_empty()) {
             if text.len() > start {
                 text.push(' ');
             }

@@ -26,17 +26,12 @@ pub(super) struct Claim<'r> {
 }
 
 /// The signing name in a request's credential scope, believed or not; routing needs it before any check.
-pub fn scope_service(parts: &Parts) -> Option<&str> {
+pub fn scope_service(parts: &Parts) -> Option<String> {
     let credential = match authorization(parts) {
-        Some(header) => header_part(header, "Credential")?,
-        None => raw_parameter(parts, "X-Amz-Credential")?,
+        Some(header) => Cow::Borrowed(Header::parse(header).ok()?.credential),
+        None => parameter(parts, "X-Amz-Credential")?,
     };
-    // Both the plain and the escaped form separate by a character that no part contains.
-    let parts: Vec<&str> = credential.split('/').flat_map(|part| part.split("%2F")).collect();
-    match parts[..] {
-        [.., service, TERMINATOR] => Some(service),
-        _ => None,
-    }
+    credential_scope(&credential).ok().map(|(_, scope)| scope.service)
 }
 
 impl<'r> Claim<'r> {
@@ -51,19 +46,15 @@ impl<'r> Claim<'r> {
     }
 
     fn from_header(parts: &'r Parts, header: &'r str) -> Result<Self, AuthProblem> {
-        let rest = header.strip_prefix(ALGORITHM).filter(|rest| rest.starts_with(' '));
-        let rest = rest.ok_or_else(|| incomplete(&format!("the Authorization header must begin with {ALGORITHM}")))?;
-        let part = |name: &str| {
-            header_part(rest, name).ok_or_else(|| incomplete(&format!("the Authorization header has no {name}")))
-        };
-        let (access_key_id, scope) = credential(part("Credential")?)?;
+        let Header { credential, signed_headers, signature } = Header::parse(header)?;
+        let (access_key_id, scope) = credential_scope(credential)?;
         let time_text = wire::text(&parts.headers, "x-amz-date");
         let time_text = time_text.ok_or_else(|| incomplete("the request has no X-Amz-Date header"))?;
         Ok(Self {
             access_key_id: Cow::Borrowed(access_key_id),
             scope,
-            signed_headers: Cow::Borrowed(part("SignedHeaders")?),
-            signature: Cow::Borrowed(part("Signature")?),
+            signed_headers: Cow::Borrowed(signed_headers),
+            signature: Cow::Borrowed(signature),
             time: time(time_text)?,
             time_text: Cow::Borrowed(time_text),
             session_token: wire::text(&parts.headers, "x-amz-security-token").map(Cow::Borrowed),
@@ -77,7 +68,7 @@ impl<'r> Claim<'r> {
         }
         let need = |name: &str| parameter(parts, name).ok_or_else(|| incomplete(&format!("the URL has no {name}")));
         let all = need("X-Amz-Credential")?;
-        let (access_key_id, scope) = credential(&all)?;
+        let (access_key_id, scope) = credential_scope(&all)?;
         let time_text = need("X-Amz-Date")?;
         // Query API: presigned URLs are good for one second to seven days.
         let expires_s = need("X-Amz-Expires")?.parse().ok().filter(|seconds| (1..=604_800).contains(seconds));
@@ -98,10 +89,35 @@ fn authorization(parts: &Parts) -> Option<&str> {
     wire::text(&parts.headers, "authorization")
 }
 
-/// The value of `Name=…` in the header's comma-separated list.
-fn header_part<'h>(header: &'h str, name: &str) -> Option<&'h str> {
-    let list = header.strip_prefix(ALGORITHM).unwrap_or(header);
-    list.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+/// The three parts of an Authorization header.
+struct Header<'h> {
+    credential: &'h str,
+    signed_headers: &'h str,
+    signature: &'h str,
+}
+
+impl<'h> Header<'h> {
+    /// Takes each part once, in any order, and nothing else.
+    fn parse(header: &'h str) -> Result<Self, AuthProblem> {
+        let Some(list) = header.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix(' ')) else {
+            return Err(incomplete(&format!("the Authorization header must begin with {ALGORITHM}")));
+        };
+        let names = ["Credential", "SignedHeaders", "Signature"];
+        let mut values = [None; 3];
+        for part in list.split(',') {
+            let (name, value) = part.trim_matches(' ').split_once('=').unwrap_or((part, ""));
+            match names.iter().position(|known| *known == name) {
+                Some(at) if values[at].is_none() => values[at] = Some(value),
+                _ => return Err(incomplete(&format!("the Authorization header has an unexpected part {name:.40}"))),
+            }
+        }
+        match values {
+            [Some(credential), Some(signed_headers), Some(signature)] => {
+                Ok(Self { credential, signed_headers, signature })
+            }
+            _ => Err(incomplete("the Authorization header must have Credential, SignedHeaders and Signature")),
+        }
+    }
 }
 
 fn raw_parameter<'r>(parts: &'r Parts, name: &str) -> Option<&'r str> {
@@ -113,7 +129,7 @@ fn parameter<'r>(parts: &'r Parts, name: &str) -> Option<Cow<'r, str>> {
     percent_decode_str(raw_parameter(parts, name)?).decode_utf8().ok()
 }
 
-fn credential(text: &str) -> Result<(&str, Scope), AuthProblem> {
+fn credential_scope(text: &str) -> Result<(&str, Scope), AuthProblem> {
     match text.split('/').collect::<Vec<_>>()[..] {
         [id, date, region, service, TERMINATOR] if !id.is_empty() => {
             let scope = Scope { date: date.to_owned(), region: region.to_owned(), service: service.to_owned() };

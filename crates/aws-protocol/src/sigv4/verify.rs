@@ -73,6 +73,10 @@ impl Verifier {
         secrets: &(impl Secrets + ?Sized),
         now: jiff::Timestamp,
     ) -> Result<Caller, AuthProblem> {
+        // CONNECT's and OPTIONS' forms of a target have no path; nothing we serve is asked for so.
+        if !parts.uri.path().starts_with('/') {
+            return Err(AuthProblem::Incomplete("the request's target must be a path".to_owned()));
+        }
         let claim = Claim::of(parts)?;
         self.check_scope(&claim, service)?;
         self.check_clock(&claim, now)?;
