@@ -113,9 +113,7 @@ pub(crate) fn parse(key: &[u8]) -> Option<Key> {
         ["spec", hash] => Key::Spec(SpecHash::new(*hash)),
         ["node", id] => Key::Node(NodeId::new(*id)),
         ["ledger", id] => Key::Ledger(NodeId::new(*id)),
-        ["aws", account, region, service, rest @ ..] => {
-            parse_aws(Scope::new(*account, *region), service, rest)?
-        }
+        ["aws", account, region, service, rest @ ..] => parse_aws(Scope::new(*account, *region), service, rest)?,
         _ => return None,
     })
 }

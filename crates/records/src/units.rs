@@ -90,7 +90,12 @@ fn replace(draft: &mut Draft, seen: &Versioned<Unit>, next: &Unit) {
 
 /// Commits an observation. An older lifecycle never replaces a newer one, a node speaks only for its own Units, and an
 /// observation that changes nothing is not written. Returns whether the Unit exists and is that node's.
-pub async fn observe(records: &Records, node: &NodeId, uid: &UnitUid, observed: &Observed) -> Result<bool, CommitError> {
+pub async fn observe(
+    records: &Records,
+    node: &NodeId,
+    uid: &UnitUid,
+    observed: &Observed,
+) -> Result<bool, CommitError> {
     let snapshot = records.current();
     let Some(name) = snapshot.unit_by_uid(uid).map(|u| u.name.clone()) else { return Ok(false) };
     let mut is_mine = true;

@@ -87,7 +87,11 @@ impl Sessions {
     }
 
     /// One agent's session, from hello to the end of its stream.
-    async fn run(self: Arc<Self>, mut from_agent: Streaming<AgentMessage>, to_agent: mpsc::Sender<ServerMessage>) -> Result<(), Status> {
+    async fn run(
+        self: Arc<Self>,
+        mut from_agent: Streaming<AgentMessage>,
+        to_agent: mpsc::Sender<ServerMessage>,
+    ) -> Result<(), Status> {
         let hello = match from_agent.message().await? {
             Some(AgentMessage { kind: Some(agent_message::Kind::Hello(hello)) }) => hello,
             _ => return Err(Status::invalid_argument("a session begins with hello")),
@@ -142,7 +146,12 @@ impl Sessions {
         }
     }
 
-    async fn take(&self, node: &NodeId, kind: agent_message::Kind, to_agent: &mpsc::Sender<ServerMessage>) -> Result<(), Status> {
+    async fn take(
+        &self,
+        node: &NodeId,
+        kind: agent_message::Kind,
+        to_agent: &mpsc::Sender<ServerMessage>,
+    ) -> Result<(), Status> {
         match kind {
             agent_message::Kind::Hello(_) => Err(Status::invalid_argument("hello was said already")),
             agent_message::Kind::Observed(update) => {
@@ -152,7 +161,9 @@ impl Sessions {
                 answer_when_done(async move {
                     match stored.await {
                         Ok(()) => drop(send(&to_agent, server_message::Kind::ObservedAck(ack)).await),
-                        Err(error) => tracing::warn!(uid = %ack.uid, error, "an observation was not stored; the agent will send it again"),
+                        Err(error) => {
+                            tracing::warn!(uid = %ack.uid, error, "an observation was not stored; the agent will send it again")
+                        }
                     }
                 });
                 Ok(())

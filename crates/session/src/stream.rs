@@ -69,6 +69,8 @@ pub enum StreamError {
 
 /// Interactive access to a Unit wherever it runs.
 pub trait NodeStreams: Send + Sync {
-    fn exec(&self, node: &model::NodeId, request: ExecRequest) -> BoxFuture<'static, Result<OpenedStream, StreamError>>;
-    fn logs(&self, node: &model::NodeId, request: LogsRequest) -> BoxFuture<'static, Result<OpenedStream, StreamError>>;
+    fn exec(&self, node: &model::NodeId, request: ExecRequest)
+    -> BoxFuture<'static, Result<OpenedStream, StreamError>>;
+    fn logs(&self, node: &model::NodeId, request: LogsRequest)
+    -> BoxFuture<'static, Result<OpenedStream, StreamError>>;
 }

@@ -1,0 +1,40 @@
+//! What an agent is told when it starts.
+
+use model::Node;
+use std::path::PathBuf;
+
+/// Where an agent lives and whom it serves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The installation's data folder.
+    pub data_dir: PathBuf,
+    /// Eight hex digits; part of every name on the host.
+    pub instance: String,
+    /// The server's Unix socket.
+    pub server_socket: PathBuf,
+    /// What this machine says of itself.
+    pub node: Node,
+}
+
+impl Config {
+    /// What belongs to running Units and is worthless after a reboot.
+    pub fn run_dir(&self) -> PathBuf {
+        self.data_dir.join("run")
+    }
+    pub fn units_dir(&self) -> PathBuf {
+        self.run_dir().join("units")
+    }
+    /// Writable layers of containers.
+    pub fn scratch_dir(&self) -> PathBuf {
+        self.data_dir.join("scratch")
+    }
+    pub fn logs_dir(&self) -> PathBuf {
+        self.data_dir.join("logs")
+    }
+    pub fn images_dir(&self) -> PathBuf {
+        self.data_dir.join("images")
+    }
+    pub fn volumes_dir(&self) -> PathBuf {
+        self.data_dir.join("volumes")
+    }
+}

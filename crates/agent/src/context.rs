@@ -1,0 +1,92 @@
+//! What all actors of a node share: the installation's folders, the images, the network, the outbox; no state of a Unit.
+
+use crate::config::Config;
+use crate::outbox::Outbox;
+use crate::ship::Shipper;
+use model::Timestamp;
+use model::network::Network as NetworkModel;
+use network::{Host, Network, NetworkSpec};
+use runtime::launch::SealedImage;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// The node, as its actors use it.
+pub(crate) struct NodeContext {
+    pub config: Config,
+    pub images: image::Store,
+    pub host: Host,
+    pub supervisor: SealedImage,
+    pub outbox: Outbox,
+    pub shipper: Shipper,
+    /// By the model's network id; made when the first session tells them.
+    networks: OnceLock<BTreeMap<Arc<str>, JoinedNetwork>>,
+}
+
+/// A Network of this node with its place in the model.
+pub(crate) struct JoinedNetwork {
+    pub model: NetworkModel,
+    pub network: Network,
+}
+
+/// The largest packet, in bytes, on a link inside one machine.
+const MTU: u32 = 1500;
+
+impl NodeContext {
+    pub(crate) fn new(config: Config, images: image::Store, host: Host, supervisor: SealedImage) -> Self {
+        Self {
+            config,
+            images,
+            host,
+            supervisor,
+            outbox: Outbox::default(),
+            shipper: Shipper::default(),
+            networks: OnceLock::new(),
+        }
+    }
+
+    /// The wall clock's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        clock_now()
+    }
+
+    /// Makes or adopts the Networks that the server told. Blocks on the kernel.
+    pub(crate) fn ensure_networks(&self, told: Vec<NetworkModel>) -> Result<(), network::NetworkError> {
+        if self.networks.get().is_some() {
+            return Ok(());
+        }
+        let mut joined = BTreeMap::new();
+        for (index, model) in told.into_iter().enumerate() {
+            let network = self.host.ensure_network(spec(&model, index as u16)?)?;
+            joined.insert(model.id.clone(), JoinedNetwork { model, network });
+        }
+        // A second session that came first has made the same ones.
+        let _ = self.networks.set(joined);
+        Ok(())
+    }
+
+    /// The Network that an address belongs to.
+    pub(crate) fn network_of(&self, address: std::net::Ipv4Addr) -> Option<&JoinedNetwork> {
+        self.networks.get()?.values().find(|joined| joined.model.range.contains(address))
+    }
+}
+
+fn spec(model: &NetworkModel, index: u16) -> Result<NetworkSpec, network::NetworkError> {
+    let cidr = |range: model::network::Range| network::Cidr::new(range.base, range.prefix);
+    let ranges = model.subnets.iter().map(|s| s.range).chain([model.container_range]);
+    let range = cidr(model.range)?;
+    Ok(NetworkSpec {
+        name: model.id.to_string(),
+        index,
+        range,
+        subnets: ranges.map(|r| network::Subnet::new(cidr(r)?)).collect::<Result<_, _>>()?,
+        link: network::Cidr::new(std::net::Ipv4Addr::from(u32::from(range.last()) & !3), 30)?,
+        mtu: MTU,
+    })
+}
+
+/// The agent's one reading of the wall clock.
+#[allow(clippy::disallowed_methods, reason = "the clock at the edge of the agent's process")]
+fn clock_now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp::from_unix_ms(since.map_or(0, |d| d.as_millis() as u64))
+}

@@ -1,0 +1,233 @@
+//! The node's loop: joins the server again and again, hands desired sets to actors, sends what waits in the outbox.
+
+use crate::config::Config;
+use crate::context::NodeContext;
+use crate::journal::Journal;
+use crate::unit::{Actor, Control};
+use crate::{machine, streams};
+use model::unit::{Lifecycle, StopCause};
+use model::{UnitUid, unit::observed::StopObserved};
+use runtime::launch::SealedImage;
+use session::client::{FromServer, Session, SessionError, join};
+use session::{Assignment, Desired, NodeRegistration};
+use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Controls that may wait for one actor.
+const QUEUE: usize = 16;
+/// The wait between two tries to reach a server that is not there: short, since it is on this machine.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Why an agent cannot work at all.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error("the agent's folder {path} cannot be used")]
+    Folder { path: String, source: std::io::Error },
+    #[error("the image store cannot be opened")]
+    Images(#[from] image::StoreError),
+    #[error("the node's network cannot be used")]
+    Network(#[from] network::NetworkError),
+    #[error("the supervisor's program cannot be prepared")]
+    Supervisor(#[from] runtime::launch::LaunchError),
+}
+
+/// Runs the node until the future is dropped. Units outlive it.
+pub async fn run(config: Config) -> Result<(), AgentError> {
+    let node = Arc::new(open(config)?);
+    let mut agent = Agent { node, actors: BTreeMap::new(), tasks: JoinSet::new(), newest: 0 };
+    agent.adopt();
+    loop {
+        let registration = NodeRegistration { node: agent.node.config.node.clone() };
+        match join(agent.node.config.server_socket.clone(), registration).await {
+            Ok(session) => match agent.serve(session).await {
+                Err(error) => tracing::info!(%error, "the session with the server ended; joining again"),
+                Ok(()) => {}
+            },
+            Err(error) => tracing::debug!(%error, "the server cannot be joined yet"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn open(config: Config) -> Result<NodeContext, AgentError> {
+    let folder = |path: &Path| {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| AgentError::Folder { path: path.display().to_string(), source })
+    };
+    for path in [config.units_dir(), config.scratch_dir(), config.logs_dir(), config.run_dir().join("net")] {
+        folder(&path)?;
+    }
+    forget_earlier_boot(&config)
+        .map_err(|source| AgentError::Folder { path: config.run_dir().display().to_string(), source })?;
+    let images = image::Store::open(&config.images_dir())?;
+    let instance: network::InstanceId = config.instance.parse()?;
+    let host = network::Host::open(instance, config.run_dir().join("net"))?;
+    let supervisor = SealedImage::new(supervisor_image::SUPERVISOR)?;
+    Ok(NodeContext::new(config, images, host, supervisor))
+}
+
+struct Agent {
+    node: Arc<NodeContext>,
+    actors: BTreeMap<UnitUid, mpsc::Sender<Control>>,
+    tasks: JoinSet<UnitUid>,
+    /// The revision of the newest desired set.
+    newest: u64,
+}
+
+impl Agent {
+    /// Goes on with every Unit that a former agent has left.
+    fn adopt(&mut self) {
+        let Ok(folders) = std::fs::read_dir(self.node.config.units_dir()) else { return };
+        for folder in folders.flatten() {
+            match Journal::load(&folder.path()) {
+                Some(journal) => self.spawn(journal),
+                // It died before its first word: the server still says what is to run.
+                None => drop(std::fs::remove_dir_all(folder.path())),
+            }
+        }
+    }
+
+    fn spawn(&mut self, journal: Journal) {
+        let uid = journal.assignment.unit.uid.clone();
+        let (control, receiver) = mpsc::channel(QUEUE);
+        self.actors.insert(uid.clone(), control);
+        let actor = Actor::new(self.node.clone(), journal, receiver);
+        self.tasks.spawn(async move {
+            actor.run().await;
+            uid
+        });
+    }
+
+    async fn serve(&mut self, session: Session) -> Result<(), SessionError> {
+        let Session { welcome, sender, mut receiver } = session;
+        let node = self.node.clone();
+        let made = tokio::task::spawn_blocking(move || node.ensure_networks(welcome.networks)).await;
+        if let Ok(Err(error)) = made {
+            tracing::error!(error = %crate::unit::chain(&error), "the node's networks cannot be made");
+        }
+        self.node.outbox.resend();
+        self.node.shipper.resend();
+        loop {
+            tokio::select! {
+                told = receiver.next() => self.told(told?, &sender).await,
+                () = self.node.outbox.filled.notified() => {
+                    for update in self.node.outbox.take_unsent() {
+                        sender.observed(update).await?;
+                    }
+                }
+                batch = self.node.shipper.next() => sender.logs(batch).await?,
+                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended),
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Result<UnitUid, tokio::task::JoinError>) {
+        match ended {
+            Ok(uid) => drop(self.actors.remove(&uid)),
+            Err(error) => tracing::error!(%error, "a unit's actor failed"),
+        }
+    }
+
+    async fn told(&mut self, told: FromServer, sender: &session::client::SessionSender) {
+        match told {
+            FromServer::Desired(step) => self.take(step).await,
+            FromServer::ObservedAck { uid, sequence } => {
+                if self.node.outbox.acknowledge(&uid, sequence) {
+                    self.control(&uid, Control::Settled).await;
+                }
+            }
+            FromServer::LogAck { producer, sequence, refused } => {
+                self.node.shipper.acknowledged(&producer, sequence, refused);
+            }
+            FromServer::OpenStream { id, request } => {
+                let (node, sender) = (self.node.clone(), sender.clone());
+                let uid = request.unit().clone();
+                self.tasks.spawn(async move {
+                    streams::answer(node, sender, id, request).await;
+                    uid
+                });
+            }
+        }
+    }
+
+    async fn take(&mut self, step: Desired) {
+        if step.revision < self.newest {
+            return;
+        }
+        self.newest = step.revision;
+        if step.complete {
+            let wanted: std::collections::BTreeSet<&UnitUid> = step.assignments.iter().map(|a| &a.unit.uid).collect();
+            let absent: Vec<UnitUid> = self.actors.keys().filter(|uid| !wanted.contains(uid)).cloned().collect();
+            for uid in absent {
+                self.control(&uid, Control::Gone).await;
+            }
+        }
+        for assignment in step.assignments {
+            self.assign(assignment).await;
+        }
+        for uid in step.gone {
+            self.control(&uid, Control::Gone).await;
+            drop(std::fs::remove_dir_all(self.node.config.logs_dir().join(uid.as_str())));
+        }
+    }
+
+    async fn assign(&mut self, assignment: Assignment) {
+        let uid = assignment.unit.uid.clone();
+        if self.actors.contains_key(&uid) {
+            self.control(&uid, Control::Assigned(Box::new(assignment))).await;
+        } else if assignment.unit.observed.lifecycle == Lifecycle::Accepted {
+            self.spawn(Journal::new(assignment));
+        } else {
+            self.lost(&assignment);
+        }
+    }
+
+    /// It ran here once and nothing of it is left: the machine was restarted, or its run folder removed.
+    fn lost(&self, assignment: &Assignment) {
+        let mut last = assignment.unit.observed.clone();
+        if last.lifecycle == Lifecycle::Stopped {
+            return;
+        }
+        let now = self.node.now();
+        last.lifecycle = Lifecycle::Stopped;
+        last.stopped_at = Some(now);
+        last.stop.get_or_insert(StopObserved {
+            cause: StopCause::NodeFailure,
+            reason: "The machine was restarted while the task ran".to_owned(),
+        });
+        for container in &mut last.containers {
+            if container.state != model::unit::ContainerState::Stopped {
+                container.state = model::unit::ContainerState::Stopped;
+                container.finished_at = Some(now);
+            }
+        }
+        self.node.outbox.put(&assignment.unit.uid, u64::MAX, &last);
+    }
+
+    async fn control(&self, uid: &UnitUid, control: Control) {
+        if let Some(actor) = self.actors.get(uid) {
+            // An actor that has just ended misses nothing.
+            let _ = actor.send(control).await;
+        }
+    }
+}
+
+/// Removes what Units of an earlier boot have left, before anything else looks at it.
+fn forget_earlier_boot(config: &Config) -> std::io::Result<()> {
+    let marker = config.run_dir().join("boot-id");
+    let boot = machine::boot_id()?;
+    if std::fs::read_to_string(&marker).is_ok_and(|known| known != boot) {
+        for dir in [config.units_dir(), config.scratch_dir()] {
+            if dir.exists() {
+                std::fs::remove_dir_all(&dir)?;
+            }
+        }
+    }
+    std::fs::create_dir_all(config.run_dir())?;
+    std::fs::write(marker, boot)
+}

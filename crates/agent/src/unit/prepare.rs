@@ -1,0 +1,217 @@
+//! What containers stand on: images, volumes, the network, the supervisor and its sandbox; made once, adopted after a crash.
+
+use super::Actor;
+use super::compose::unit_limits;
+use crate::link::{Link, LinkError};
+use image::StoredImage;
+use model::unit::spec::{NamespaceScope, NetworkMode};
+use model::unit::{ContainerState, StopCause};
+use runtime::launch::{Launch, launch};
+use runtime::protocol::{Event, Request, State, Status};
+use runtime::spec::{SandboxSpec, UnitNet};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// What every start needs; found again after a crash.
+pub(super) struct Prepared {
+    /// In the order of the spec's containers.
+    pub images: Vec<Arc<StoredImage>>,
+}
+
+/// Why a Unit cannot begin. Its words are what users read.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub(super) struct PrepareError {
+    pub cause: StopCause,
+    pub words: String,
+    /// The container that it is about.
+    pub container: Option<String>,
+}
+
+impl PrepareError {
+    /// `kind` is ECS's name of the class, which its users match on.
+    pub(super) fn new(kind: &str, cause: impl std::fmt::Display) -> Self {
+        Self { cause: StopCause::FailedToStart, words: format!("{kind}: {cause}"), container: None }
+    }
+
+    fn of(self, container: &str) -> Self {
+        Self { container: Some(container.to_owned()), ..self }
+    }
+}
+
+/// The whole chain of an error in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        words.push_str(": ");
+        words.push_str(&next.to_string());
+        cause = next.source();
+    }
+    words
+}
+
+impl Actor {
+    /// Makes or finds everything. On success the supervisor is connected and its sandbox stands.
+    pub(super) async fn begin(&mut self) -> Result<(), PrepareError> {
+        self.make_folders()?;
+        let had_begun = self.journal.containers.iter().any(|c| c.attempt > 0);
+        self.take_intent();
+        if self.journal.stop.is_some() && !had_begun {
+            return Ok(());
+        }
+        self.observe();
+        match Link::connect(&self.dir).await {
+            Ok((link, state, events)) => self.adopt(link, state, events),
+            Err(LinkError::Gone) if had_begun => {
+                self.supervisor_died();
+                return Ok(());
+            }
+            Err(LinkError::Gone) => {}
+            Err(error) => return Err(PrepareError::new("InternalError", chain(&error))),
+        }
+        self.prepared = Some(Prepared { images: self.find_images().await? });
+        self.prepare_volumes().await?;
+        if self.link.is_none() {
+            self.launch().await?;
+        }
+        self.prepare_network().await?;
+        self.make_sandbox().await
+    }
+
+    fn make_folders(&self) -> Result<(), PrepareError> {
+        let uid = self.journal.assignment.unit.uid.as_str();
+        let config = &self.node.config;
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700);
+        for dir in [self.dir.clone(), config.logs_dir().join(uid), config.scratch_dir().join(uid)] {
+            folder.create(&dir).map_err(|e| PrepareError::new("InternalError", format!("{}: {e}", dir.display())))?;
+        }
+        Ok(())
+    }
+
+    /// Takes over a supervisor that lives: what it says counts, whatever the journal says.
+    fn adopt(&mut self, link: Link, state: State, events: mpsc::Receiver<Event>) {
+        for known in state.containers {
+            let Some(index) = self.index_of(&known.container) else { continue };
+            let progress = &mut self.journal.containers[index];
+            progress.attempt = progress.attempt.max(known.attempt);
+            progress.log_drops = known.log.dropped_lines;
+            if let Status::Running { started_at_unix_ms, .. } = known.status {
+                progress.state = ContainerState::Running;
+                progress.restarting = false;
+                progress.started_at = Some(model::Timestamp::from_unix_ms(started_at_unix_ms));
+            }
+        }
+        self.link = Some(link);
+        self.events = Some(events);
+        for exit in state.exits {
+            self.exited(&exit);
+        }
+    }
+
+    async fn find_images(&mut self) -> Result<Vec<Arc<StoredImage>>, PrepareError> {
+        let started = self.node.now();
+        let node = self.node.clone();
+        let (spec, uid) = (self.journal.assignment.spec.clone(), self.journal.assignment.unit.uid.clone());
+        let found = blocking(move || {
+            spec.containers
+                .iter()
+                .map(|container| {
+                    let reference = image::Reference::parse(&container.image)
+                        .map_err(|e| PrepareError::new("CannotPullContainerError", e).of(&container.name))?;
+                    let held = node.images.resolve_and_hold(uid.as_str(), &reference);
+                    let found =
+                        held.map_err(|e| PrepareError::new("CannotPullContainerError", chain(&e)).of(&container.name))?;
+                    // The words begin with the name of their class already.
+                    let missing = || PrepareError {
+                        cause: StopCause::FailedToStart,
+                        words: image::MissingImage(reference.clone()).to_string(),
+                        container: Some(container.name.clone()),
+                    };
+                    found.map(Arc::new).ok_or_else(missing)
+                })
+                .collect::<Result<Vec<_>, PrepareError>>()
+        })
+        .await;
+        self.journal.observed.pull_started_at.get_or_insert(started);
+        let images = found?;
+        self.journal.observed.pull_stopped_at.get_or_insert(self.node.now());
+        for (progress, image) in self.journal.containers.iter_mut().zip(&images) {
+            progress.image_digest = Some(image.digest.to_string());
+        }
+        Ok(images)
+    }
+
+    async fn launch(&mut self) -> Result<(), PrepareError> {
+        let what = Launch {
+            instance: self.node.config.instance.clone(),
+            unit: self.journal.assignment.unit.uid.to_string(),
+            run_dir: self.dir.clone(),
+        };
+        let node = self.node.clone();
+        let launched = blocking(move || launch(&node.supervisor, &what)).await;
+        let launched = launched.map_err(|e| PrepareError::new("CannotCreateContainerError", chain(&e)))?;
+        reap(launched.child);
+        let connected = Link::connect(&self.dir).await;
+        let (link, _, events) = connected.map_err(|e| PrepareError::new("CannotCreateContainerError", chain(&e)))?;
+        self.link = Some(link);
+        self.events = Some(events);
+        Ok(())
+    }
+
+    async fn make_sandbox(&mut self) -> Result<(), PrepareError> {
+        let unit = &self.journal.assignment.unit;
+        let spec = &self.journal.assignment.spec;
+        let sandbox = SandboxSpec {
+            instance: self.node.config.instance.clone(),
+            unit: unit.uid.to_string(),
+            limits: unit_limits(spec),
+            hostname: String::new(),
+            pid: spec.pid == NamespaceScope::Unit,
+            ipc: spec.ipc == NamespaceScope::Unit,
+            uts: false,
+            net: match spec.network {
+                NetworkMode::Unit => UnitNet::Held("net".to_owned()),
+                NetworkMode::Host | NetworkMode::PerContainer => UnitNet::Host,
+                NetworkMode::None => UnitNet::Own,
+            },
+            shm_bytes: None,
+            sysctls: Vec::new(),
+        };
+        self.ask(Request::CreateSandbox { spec: sandbox }).await
+    }
+
+    pub(super) async fn hold(&self, name: &str, fd: OwnedFd) -> Result<(), PrepareError> {
+        let link = self.link().map_err(|e| PrepareError::new("CannotCreateContainerError", e))?;
+        let held = link.call(Request::Hold { name: name.to_owned() }, vec![fd]).await;
+        held.map(drop).map_err(|e| PrepareError::new("CannotCreateContainerError", chain(&e)))
+    }
+
+    async fn ask(&self, request: Request) -> Result<(), PrepareError> {
+        let link = self.link().map_err(|e| PrepareError::new("CannotCreateContainerError", e))?;
+        link.tell(request).await.map_err(|e| PrepareError::new("CannotCreateContainerError", chain(&e)))
+    }
+}
+
+/// The supervisor detaches itself and outlives the agent; while the agent lives it is its parent and reaps it.
+fn reap(mut child: std::process::Child) {
+    std::thread::Builder::new()
+        .name("reaper".to_owned())
+        .stack_size(64 << 10)
+        .spawn(move || drop(child.wait()))
+        .map(drop)
+        .unwrap_or_else(
+            |error| tracing::warn!(%error, "no thread to reap a supervisor; it stays a zombie for a while"),
+        );
+}
+
+/// Runs what blocks on the kernel or the disk beside the event loop.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
