@@ -16,7 +16,6 @@ pub mod pattern;
 pub use logs::error::LogError;
 pub use logs::listing::{ListStreams, StreamOrder, StreamPage, StreamStatus};
 pub use logs::read::{Filter, Get, MAX_PAGE_BYTES, MAX_PAGE_EVENTS, ReadEvent, Start};
-pub use logs::store::{ArrivalPage, FilterPage, GetPage, LogStore, SYNC_AFTER, StreamSelection};
-pub use logs::stream::{
-    AppendOutcome, Batch, EVENT_OVERHEAD, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, NewEvent, Producer, SYNC_BYTES,
-};
+pub use logs::store::{ArrivalPage, FilterPage, GetPage, LogStore, StreamSelection};
+pub use logs::stream::{AppendOutcome, Batch, EVENT_OVERHEAD, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, NewEvent, Producer};
+pub use logs::sync::{SYNC_AFTER, SYNC_BYTES};

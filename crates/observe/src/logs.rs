@@ -11,6 +11,7 @@ pub(crate) mod read;
 mod segment;
 pub(crate) mod store;
 pub(crate) mod stream;
+pub(crate) mod sync;
 mod token;
 
 #[cfg(test)]

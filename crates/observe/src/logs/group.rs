@@ -210,9 +210,11 @@ impl Group {
         range.map(|(_, stream)| stream).take_while(|s| s.name.starts_with(prefix)).take(most).cloned().collect()
     }
 
+    /// Makes the names of streams last.
     pub(crate) fn sync(&self) -> Result<(), LogError> {
         let journal = self.state().journal.try_clone().at("sync", &self.dir)?;
-        journal.sync_data().at("sync", &self.dir)
+        journal.sync_all().at("sync", &self.dir)?;
+        sync_dir(&self.dir)
     }
 }
 
@@ -263,4 +265,9 @@ pub(crate) fn remove_dir(dir: &Path) -> Result<(), LogError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at("delete", dir),
         _ => Ok(()),
     }
+}
+
+/// Makes the names in a folder last.
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), LogError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).at("sync", dir)
 }

@@ -1,4 +1,4 @@
-//! All groups of a folder: the operations that callers use, the bounds on what stays in memory, and the syncing.
+//! All groups of a folder: the operations that callers use, and the bounds on what stays in memory.
 
 use super::error::{IoContext, LogError};
 use super::files::OpenFiles;
@@ -6,18 +6,16 @@ use super::group::{Group, Stream, remove_dir};
 use super::page::{self, Source};
 use super::read::{Filter, Get, MAX_PAGE_BYTES, MAX_PAGE_EVENTS, ReadEvent};
 use super::segment;
-use super::stream::{AppendOutcome, Batch, EVENT_OVERHEAD, SYNC_BYTES, Segments, sync_segment};
+use super::stream::{AppendOutcome, Batch, EVENT_OVERHEAD, Segments};
+use super::sync::Waiting;
 use super::token::{Key, Token};
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
-/// How long an acknowledged event may be in the page cache only.
-pub const SYNC_AFTER: Duration = Duration::from_secs(5);
 /// A full segment is followed by a new one.
 const SEGMENT_BYTES: u64 = 8 << 20;
 /// Segments being written that are kept open.
@@ -28,24 +26,14 @@ const GRAVE: &str = ".deleted.";
 
 /// The log streams of a folder. One process at a time.
 pub struct LogStore {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     segment_bytes: u64,
     files: OpenFiles,
     groups: Mutex<HashMap<String, Arc<Group>>>,
     uses: AtomicU64,
     loaded: AtomicUsize,
-    dirty: Mutex<Dirty>,
-    /// Something waits for a sync.
-    dirtied: Notify,
-    /// So much waits that it should not wait for its time.
-    pressed: Notify,
+    pub(super) waiting: Waiting,
     lock: File,
-}
-
-#[derive(Default)]
-struct Dirty {
-    segments: Vec<(Arc<Stream>, u64)>,
-    journals: Vec<Arc<Group>>,
 }
 
 /// A page of one stream, its events by time. Tokens are never absent: at an end the same token comes back.
@@ -107,9 +95,7 @@ impl LogStore {
             groups: Mutex::default(),
             uses: AtomicU64::default(),
             loaded: AtomicUsize::default(),
-            dirty: Mutex::default(),
-            dirtied: Notify::new(),
-            pressed: Notify::new(),
+            waiting: Waiting::default(),
             lock,
         })
     }
@@ -118,8 +104,7 @@ impl LogStore {
     pub fn create_stream(&self, group: &str, stream: &str, now_ms: i64) -> Result<(), LogError> {
         let group = self.group(group, true)?.ok_or(LogError::GroupDeleted)?;
         group.create(stream, now_ms)?;
-        self.dirty().journals.push(group);
-        self.dirtied.notify_one();
+        self.waiting.journal(&group);
         Ok(())
     }
 
@@ -141,8 +126,7 @@ impl LogStore {
         let group = self.group(group, false)?.ok_or_else(missing)?;
         let gone = group.delete(stream)?;
         self.files.close_under(&gone.dir);
-        self.dirty().journals.push(group);
-        self.dirtied.notify_one();
+        self.waiting.journal(&group);
         Ok(())
     }
 
@@ -167,13 +151,8 @@ impl LogStore {
             state.announce(next_seq);
         }
         if let Some(unsynced) = unsynced {
-            if state.queued.replace(unsynced.segment) != Some(unsynced.segment) {
-                self.dirty().segments.push((stream.clone(), unsynced.segment));
-                self.dirtied.notify_one();
-            }
-            if unsynced.bytes > SYNC_BYTES {
-                self.pressed.notify_one();
-            }
+            let known = state.queued.replace(unsynced.segment) == Some(unsynced.segment);
+            self.waiting.segment(&stream, unsynced, known);
         }
         drop(state);
         self.trim();
@@ -292,50 +271,6 @@ impl LogStore {
         Ok(())
     }
 
-    /// Pushes everything appended so far to the disk.
-    pub fn sync(&self) -> Result<(), LogError> {
-        let Dirty { segments, mut journals } = std::mem::take(&mut *self.dirty());
-        journals.sort_unstable_by_key(|group| Arc::as_ptr(group).addr());
-        journals.dedup_by_key(|group| Arc::as_ptr(group).addr());
-        let mut result = journals.iter().try_for_each(|group| group.sync());
-        for (stream, segment) in segments {
-            let index = {
-                let mut state = stream.state();
-                if state.queued == Some(segment) {
-                    state.queued = None;
-                }
-                state.segments.as_ref().and_then(|s| s.active_index(segment))
-            };
-            let synced = sync_segment(&stream.dir, segment, index.as_ref());
-            if let (Ok(()), Some(index)) = (&synced, index)
-                && let Some(segments) = &mut stream.state().segments
-            {
-                segments.mark_synced(segment, index.covered);
-            }
-            result = result.and(synced);
-        }
-        result
-    }
-
-    /// Syncs whenever something has waited [`SYNC_AFTER`] or a stream has more than [`SYNC_BYTES`] waiting; never ends.
-    pub async fn keep_synced(self: Arc<Self>) {
-        loop {
-            self.dirtied.notified().await;
-            tokio::select! {
-                () = tokio::time::sleep(SYNC_AFTER) => {}
-                () = self.pressed.notified() => {}
-            }
-            let store = self.clone();
-            match tokio::task::spawn_blocking(move || store.sync()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "logs may not survive a power cut")
-                }
-                Err(_) => return,
-            }
-        }
-    }
-
     fn source(&self, stream: &Arc<Stream>) -> Result<Source, LogError> {
         let segments = self.with(stream, |segments| segments.views())?;
         self.trim();
@@ -374,10 +309,6 @@ impl LogStore {
 
     fn groups(&self) -> MutexGuard<'_, HashMap<String, Arc<Group>>> {
         self.groups.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn dirty(&self) -> MutexGuard<'_, Dirty> {
-        self.dirty.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     #[cfg(test)]

@@ -17,8 +17,6 @@ pub const EVENT_OVERHEAD: u64 = 26;
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
 /// CloudWatch Logs API: PutLogEvents.
 pub const MAX_BATCH_EVENTS: usize = 10_000;
-/// A stream with so much unsynced is synced at once, not when its time has come.
-pub const SYNC_BYTES: u64 = 1 << 20;
 /// The year 2286: the last time that has 13 digits.
 pub(crate) const MAX_TIMESTAMP_MS: i64 = 9_999_999_999_999;
 
@@ -264,29 +262,14 @@ impl Segments {
         self.active.as_ref().map(|a| &a.index).filter(|i| i.summary.first_seq == segment).cloned()
     }
 
-    pub(crate) fn mark_synced(&mut self, segment: u64, covered: u64) {
-        if let Some(active) = self.active.as_mut().filter(|a| a.index.summary.first_seq == segment) {
-            active.synced = active.synced.max(covered);
+    /// Whether the segment of this index is still the active one.
+    pub(crate) fn mark_synced(&mut self, index: &Index) -> bool {
+        match self.active.as_mut().filter(|a| a.index.summary.first_seq == index.summary.first_seq) {
+            Some(active) => {
+                active.synced = active.synced.max(index.covered);
+                true
+            }
+            None => false,
         }
     }
-}
-
-/// Flushes one segment to the disk, without any lock held; then its index may vouch for it.
-pub(crate) fn sync_segment(dir: &Path, segment: u64, index: Option<&Index>) -> Result<(), LogError> {
-    let path = segment::log_path(dir, segment);
-    let file = match fs::File::open(&path) {
-        Ok(file) => file,
-        // Dropped by retention or with its stream.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(LogError::Io { action: "open", path, source }),
-    };
-    file.sync_data().at("sync", &path)?;
-    let Some(index) = index else { return Ok(()) };
-    if !segment::index_path(dir, segment).exists() {
-        // The first sync of a file must also make its name last.
-        for folder in [Some(dir), dir.parent()].into_iter().flatten() {
-            fs::File::open(folder).and_then(|f| f.sync_all()).at("sync", folder)?;
-        }
-    }
-    segment::write_index(dir, index)
 }

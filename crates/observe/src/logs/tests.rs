@@ -27,3 +27,8 @@ fn messages(store: &LogStore, stream: &str) -> Vec<String> {
     let page = store.get(GROUP, stream, &get(Start::Head, None, None)).unwrap();
     page.events.into_iter().map(|e| e.message).collect()
 }
+
+/// In memory where the machine has such a folder: these tests do not measure its disk.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}

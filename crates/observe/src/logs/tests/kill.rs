@@ -65,7 +65,7 @@ fn run(dir: &Path, first: u64, batches: u64) -> u64 {
 
 #[test]
 fn killing_the_writer_loses_no_acknowledged_batch_and_doubles_none() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut rng = rand::rngs::StdRng::seed_from_u64(20_260_131);
     let mut acknowledged = 0;
     for _ in 0..ROUNDS {

@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 fn store() -> (tempfile::TempDir, LogStore) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let store = LogStore::open_with(dir.path(), 2_000).unwrap();
     store.create_stream(GROUP, "s", 1).unwrap();
     (dir, store)
@@ -200,7 +200,7 @@ fn a_segment_that_has_no_whole_header_yet_is_made_again() {
 
 #[test]
 fn a_damaged_byte_loses_a_block_and_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let store = LogStore::open(dir.path()).unwrap();
     store.create_stream(GROUP, "s", 1).unwrap();
     let text = "y".repeat(1_000);
@@ -249,7 +249,7 @@ fn only_one_store_opens_a_folder() {
 
 #[test]
 fn many_streams_leave_few_descriptors_open_and_few_streams_in_memory() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let store = LogStore::open(dir.path()).unwrap();
     for n in 0..1_500 {
         store.create_stream(GROUP, &n.to_string(), 1).unwrap();

@@ -69,7 +69,7 @@ proptest! {
     fn every_walk_over_a_stream_meets_each_event_once_and_in_order(
         batches in batches(), limit in 1usize..40, start in 0i64..60, length in 0i64..70,
     ) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (store, model) = fill(dir.path(), &batches);
         let (start_ms, end_ms) = (Some(start), Some(start + length));
         let expected: Vec<_> = model.iter().filter(|(t, s, ..)| *s == 0 && *t >= start && *t < start + length)
@@ -82,7 +82,7 @@ proptest! {
 
     #[test]
     fn a_page_read_forward_is_met_again_when_turning_back(batches in batches(), limit in 1usize..40) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (store, _) = fill(dir.path(), &batches);
         let first = store.get(GROUP, "s0", &get(Start::Head, Some(limit), None)).unwrap();
         let second = store.get(GROUP, "s0", &get(Start::Head, Some(limit), Some(&first.next_forward))).unwrap();
@@ -92,7 +92,7 @@ proptest! {
 
     #[test]
     fn a_filter_merges_streams_by_time_and_its_ids_are_unique_and_ascend(batches in batches(), limit in 1usize..40) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (store, model) = fill(dir.path(), &batches);
         let (mut all, mut ids, mut token) = (Vec::new(), Vec::new(), None);
         loop {
@@ -114,7 +114,7 @@ proptest! {
 
     #[test]
     fn arrivals_come_in_the_order_of_appending(batches in batches(), limit in 1usize..40) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (store, _) = fill(dir.path(), &batches);
         let expected: Vec<_> = batches.iter().filter(|b| b.0 == 0).flat_map(|b| b.1.clone()).collect();
         let (mut all, mut from) = (Vec::new(), 0);
@@ -132,7 +132,7 @@ proptest! {
 
 #[test]
 fn a_page_ends_at_one_mebibyte() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let store = LogStore::open(dir.path()).unwrap();
     store.create_stream(GROUP, "s", 1).unwrap();
     let long = "x".repeat(256 * 1024 - 26);
@@ -149,7 +149,7 @@ fn a_page_ends_at_one_mebibyte() {
 
 #[test]
 fn a_tail_token_shows_what_arrives_later() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let store = LogStore::open(dir.path()).unwrap();
     store.create_stream(GROUP, "s", 1).unwrap();
     let empty = store.get(GROUP, "s", &get(Start::Tail, None, None)).unwrap();
