@@ -1,6 +1,11 @@
 //! The host's own namespace as one instance sees it: making and adopting its Networks.
 
-use std::os::fd::{AsFd, OwnedFd};
+mod forwarding;
+mod publish;
+mod remove;
+mod rules;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +14,8 @@ use crate::namespace;
 use crate::netlink::message::Batch;
 use crate::netlink::{NetlinkSocket, Subsystem};
 use crate::network::{Network, UPLINK};
+use crate::nftables::Transaction;
+use crate::nftables::set::Element;
 use crate::range::{Cidr, check_range};
 use crate::spec::{InstanceId, NetworkSpec};
 use crate::sysctl;
@@ -23,6 +30,7 @@ pub struct Host {
     folder: PathBuf,
     namespace: OwnedFd,
     route: Mutex<NetlinkSocket>,
+    netfilter: Mutex<NetlinkSocket>,
 }
 
 impl Host {
@@ -34,6 +42,7 @@ impl Host {
             folder: folder.into(),
             namespace: namespace::current()?,
             route: Mutex::new(NetlinkSocket::open(Subsystem::Route)?),
+            netfilter: Mutex::new(NetlinkSocket::open(Subsystem::Netfilter)?),
         })
     }
 
@@ -42,8 +51,9 @@ impl Host {
     /// Errors: `RangeTaken` when the host already routes addresses of a Network that is not there yet.
     pub fn ensure_network(&self, spec: NetworkSpec) -> NetworkResult<Network> {
         spec.validate()?;
-        let network = Network::ensure(spec, &self.folder)?;
+        let network = Network::ensure(self.instance, spec, &self.folder)?;
         self.ensure_link(&network)?;
+        namespace::within(self.namespace(), || self.ensure_rules(&network))?;
         Ok(network)
     }
 
@@ -75,7 +85,21 @@ impl Host {
         batch.ensure_route(spec.range, spec.router_address(), index);
         self.route().transact(&batch)?;
         // Lets a packet from 127.0.0.1 leave by this link, to a published port; the packet rules change its source.
-        namespace::within(self.namespace.as_fd(), || sysctl::write(&format!("ipv4/conf/{name}/route_localnet"), "1"))
+        namespace::within(self.namespace(), || sysctl::write(&format!("ipv4/conf/{name}/route_localnet"), "1"))
+    }
+
+    /// Puts the instance's packet rules right, with this Network's link among them, and lets the host forward.
+    fn ensure_rules(&self, network: &Network) -> NetworkResult<()> {
+        let forwarding_now = forwarding::comment_now()?;
+        let socket = self.netfilter();
+        let comment = forwarding::comment(forwarding_now, &socket.tables()?);
+        let table = self.instance.table();
+        let mut transaction = Transaction::new(&table);
+        rules::ensure(&mut transaction, &comment);
+        let link = network.spec().host_link(self.instance);
+        transaction.add_elements(&rules::LINKS, &[Element::interface(&link)]);
+        transaction.commit(&socket)?;
+        forwarding::switch_on()
     }
 
     /// The host's end of the link, when both its ends are there; what is left of half a link is removed.
@@ -100,6 +124,14 @@ impl Host {
         let route = self.route();
         route.transact(&batch)?;
         Ok(route.existing_link(name)?.index)
+    }
+
+    pub(crate) fn namespace(&self) -> BorrowedFd<'_> {
+        self.namespace.as_fd()
+    }
+
+    fn netfilter(&self) -> MutexGuard<'_, NetlinkSocket> {
+        self.netfilter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn route(&self) -> MutexGuard<'_, NetlinkSocket> {

@@ -1,6 +1,7 @@
 //! A netlink socket bound to one network namespace, and the request/answer exchange over it; knows no link, route or rule.
 
 pub(crate) mod address;
+pub(crate) mod conntrack;
 pub(crate) mod link;
 pub(crate) mod message;
 pub(crate) mod route;

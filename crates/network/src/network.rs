@@ -1,6 +1,7 @@
 //! One Network of the node: its routing namespace with the bridge, kept by a mount; endpoints are in `endpoint`.
 
 pub(crate) mod endpoint;
+mod rules;
 
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,8 +13,9 @@ use crate::namespace;
 use crate::netlink::link::Peer;
 use crate::netlink::message::Batch;
 use crate::netlink::{NetlinkSocket, Subsystem};
+use crate::nftables::Transaction;
 use crate::range::Cidr;
-use crate::spec::{NetworkSpec, mac_of};
+use crate::spec::{InstanceId, NetworkSpec, mac_of};
 use crate::sysctl;
 use endpoint::Sandbox;
 
@@ -36,7 +38,7 @@ pub struct Network {
 
 impl Network {
     /// Makes or adopts the routing namespace and everything in it but the link to the host.
-    pub(crate) fn ensure(spec: NetworkSpec, folder: &Path) -> NetworkResult<Self> {
+    pub(crate) fn ensure(instance: InstanceId, spec: NetworkSpec, folder: &Path) -> NetworkResult<Self> {
         let path = folder.join(&spec.name);
         let namespace = match namespace::open_kept(&path)? {
             Some(namespace) => namespace,
@@ -50,6 +52,10 @@ impl Network {
             set_routing_sysctls()?;
             let route = NetlinkSocket::open(Subsystem::Route)?;
             let bridge = ensure_bridge(&route, &spec)?;
+            let table = instance.table();
+            let mut transaction = Transaction::new(&table);
+            rules::ensure(&mut transaction, &spec);
+            transaction.commit(&NetlinkSocket::open(Subsystem::Netfilter)?)?;
             Ok((bridge, route))
         })?;
         Ok(Self { spec, namespace, bridge, route: Mutex::new(route), ready: Mutex::default() })
