@@ -1,6 +1,6 @@
 //! A routed request to its input, and an output or error to an HTTP answer, in whichever wire format the client speaks.
 
-use aws_api::schema::{Fault, Structure};
+use aws_api::schema::{Fault, Operation, Structure};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 
@@ -29,14 +29,19 @@ pub fn decode<T: Structure>(route: &Route<'_>, body: &[u8]) -> Result<T, Service
 }
 
 /// Answers with the operation's output.
-pub fn answer<T: Structure>(route: &Route<'_>, output: &T, request_id: &str) -> Response<Bytes> {
-    let body = match route.wire {
+pub fn answer<T: Structure>(
+    wire: Wire,
+    operation: &'static Operation,
+    output: &T,
+    request_id: &str,
+) -> Response<Bytes> {
+    let body = match wire {
         Wire::Json { .. } => json::encode(output),
         Wire::Cbor => cbor::encode(output),
-        Wire::Query { namespace } => xml::query(route.operation, namespace, output, request_id).into_bytes(),
-        Wire::Ec2 { namespace } => xml::ec2(route.operation, namespace, output, request_id).into_bytes(),
+        Wire::Query { namespace } => xml::query(operation, namespace, output, request_id).into_bytes(),
+        Wire::Ec2 { namespace } => xml::ec2(operation, namespace, output, request_id).into_bytes(),
     };
-    respond(route.wire, StatusCode::OK, body, request_id)
+    respond(wire, StatusCode::OK, body, request_id)
 }
 
 /// Answers with an error.

@@ -36,7 +36,7 @@
 //!             "ListClusters" => {
 //!                 let input: <ecs::ListClusters as Call>::Input = aws_protocol::decode(&route, body)?;
 //!                 let output = ecs::ListClustersOutput { cluster_arns: Some(vec![]), ..Default::default() };
-//!                 Ok(aws_protocol::answer(&route, &output, request_id))
+//!                 Ok(aws_protocol::answer(route.wire, route.operation, &output, request_id))
 //!             }
 //!             _ => Err(aws_protocol::ServiceError::not_built(route.api, route.operation)),
 //!         }

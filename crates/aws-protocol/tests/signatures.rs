@@ -1,4 +1,5 @@
 //! SigV4 against AWS's published cases and against requests that botocore signed.
+#![allow(clippy::unwrap_used, reason = "tests end at the first surprise")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Requests signed by others, as the tests read them from `tests/fixtures`.
 #![allow(dead_code, reason = "every test binary uses its own part of this module")]
+#![allow(clippy::unwrap_used, reason = "tests end at the first surprise")]
 
 pub(crate) mod forms;
 pub(crate) mod nodes;
