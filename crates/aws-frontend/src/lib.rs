@@ -1,6 +1,6 @@
 //! One file per AWS operation: validate, convert, commit, answer; knows no planner, controller or runtime.
 //!
-//! [`Frontend::answer`] takes a request's parts and body and returns the response: the signature is checked, the operation
+//! [`Service::answer`] takes a request's parts and body and returns the response: the signature is checked, the operation
 //! found in the service's table, its input decoded, its one function called, its output or error encoded.
 
 mod context;
@@ -9,6 +9,14 @@ pub mod ecs;
 mod ids;
 mod page;
 pub mod sts;
+mod serve;
 mod table;
 
 pub use context::{Caller, Context, Frontend, Identity};
+pub use serve::Service;
+pub use table::{Status, Table};
+
+/// Every service that is served, with what is built of it.
+pub fn tables() -> Vec<Table> {
+    vec![ecs::table()]
+}

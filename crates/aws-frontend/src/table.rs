@@ -2,9 +2,10 @@
 
 use crate::context::Context;
 use aws_api::schema::{Api, Call};
-use aws_protocol::ServiceError;
+use aws_protocol::{Route, ServiceError};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use std::any::Any;
+use http::Response;
 use std::collections::BTreeMap;
 
 /// How far an operation is built; `docs/compat` is generated from it.
@@ -15,7 +16,9 @@ pub enum Status {
     Partial(&'static str),
 }
 
-type Handler = Box<dyn Fn(Context, Box<dyn Any + Send>) -> BoxFuture<'static, Result<Box<dyn Any + Send>, ServiceError>> + Send + Sync>;
+type Answer = BoxFuture<'static, Result<Response<Bytes>, ServiceError>>;
+/// Decodes, calls and encodes one operation.
+type Handler = Box<dyn Fn(Context, &Route<'_>, &[u8]) -> Result<Answer, ServiceError> + Send + Sync>;
 
 /// One operation with its function.
 pub(crate) struct Entry {
@@ -41,12 +44,20 @@ impl Table {
         F: Fn(Context, C::Input) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<C::Output, ServiceError>> + Send + 'static,
     {
-        let handler: Handler = Box::new(move |context, input| {
-            let input = *input.downcast::<C::Input>().expect("the decoder of this entry made it");
+        let handler: Handler = Box::new(move |context, route, body| {
+            let input: C::Input = aws_protocol::decode(route, body)?;
+            let (wire, request_id) = (route.wire, context.request_id.clone());
             let answer = function(context, input);
-            Box::pin(async move { Ok(Box::new(answer.await?) as Box<dyn Any + Send>) })
+            Ok(Box::pin(async move {
+                Ok(aws_protocol::answer(wire, C::OPERATION, &answer.await?, &request_id))
+            }))
         });
         self.entries.insert(C::OPERATION.name, Entry { status, handler });
         self
+    }
+
+    /// The built operations and how far each is.
+    pub fn built(&self) -> impl Iterator<Item = (&'static str, Status)> + '_ {
+        self.entries.iter().map(|(name, entry)| (*name, entry.status))
     }
 }

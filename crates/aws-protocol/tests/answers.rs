@@ -16,14 +16,16 @@ const ID: &str = "7f1b3f8e-0000-4000-8000-000000000001";
 fn form_answer<T: Structure>(form: &str, output: &T) -> Response<Bytes> {
     let headers = [(b"content-type".to_vec(), b"application/x-www-form-urlencoded".to_vec())];
     let parts = parts(b"POST", b"/", &headers).unwrap();
-    answer(&route(&parts, form.as_bytes()).unwrap(), output, ID)
+    let route = route(&parts, form.as_bytes()).unwrap();
+    answer(route.wire, route.operation, output, ID)
 }
 
 fn json_answer<O: Call>(output: &O::Output) -> Response<Bytes> {
     let target = format!("AmazonEC2ContainerServiceV20141113.{}", O::OPERATION.name);
     let headers = [(b"x-amz-target".to_vec(), target.into_bytes())];
     let parts = parts(b"POST", b"/", &headers).unwrap();
-    answer(&route(&parts, b"{}").unwrap(), output, ID)
+    let route = route(&parts, b"{}").unwrap();
+    answer(route.wire, route.operation, output, ID)
 }
 
 fn body(response: &Response<Bytes>) -> &str {

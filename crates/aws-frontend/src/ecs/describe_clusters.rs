@@ -48,7 +48,8 @@ pub(crate) fn convert(snapshot: &Snapshot, cluster: &Cluster, include: &[String]
         }
     }
     let members = snapshot.nodes.keys();
-    let instances = members.filter(|n| snapshot.membership(&cluster.id, n).status != MembershipStatus::Inactive).count();
+    let instances =
+        members.filter(|n| snapshot.membership(&cluster.id, n).status != MembershipStatus::Inactive).count();
     ecs::Cluster {
         cluster_arn: Some(arn::cluster(&cluster.id)),
         cluster_name: Some(cluster.id.name.to_string()),

@@ -1,0 +1,89 @@
+//! Validation of port mappings: each by itself, and all of a task against each other.
+
+use super::normalise::DEFAULT_NETWORK_MODE;
+use super::validate::{Check, ensure, name};
+use aws_api::ecs::{ContainerDefinition, PortMapping, TaskDefinition};
+use std::collections::BTreeSet;
+
+/// ECS API, PortMapping: ranges of a container.
+const RANGES_MAX: usize = 100;
+
+pub(super) fn all(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Check {
+    let mode = definition.network_mode.as_deref().unwrap_or(DEFAULT_NETWORK_MODE);
+    let mut host_ports = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    for container in containers {
+        let mappings = container.port_mappings.as_deref().unwrap_or_default();
+        ensure(mode != "none" || mappings.is_empty(), || {
+            "Port mappings are not supported when networkMode=none.".to_owned()
+        })?;
+        let ranges = mappings.iter().filter(|m| m.container_port_range.is_some()).count();
+        ensure(ranges <= RANGES_MAX, || {
+            format!("Invalid port mappings of container '{}'. It can have at most {RANGES_MAX} port ranges.", name(container))
+        })?;
+        for mapping in mappings {
+            one(container, mapping, mode)?;
+            if let Some(port_name) = mapping.name.as_deref() {
+                ensure(names.insert(port_name), || format!("Port mapping names must be unique: '{port_name}' is used twice."))?;
+            }
+            let protocol = mapping.protocol.as_deref().unwrap_or("tcp");
+            for port in fixed_ports(mapping, mode) {
+                ensure(host_ports.insert((port, protocol)), || {
+                    format!("The host port {port}/{protocol} is mapped twice: each can be mapped once in a task.")
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one(container: &ContainerDefinition, mapping: &PortMapping, mode: &str) -> Check {
+    let label = name(container);
+    if let Some(range) = &mapping.container_port_range {
+        ensure(mapping.container_port.is_none() && mapping.host_port.is_none(), || {
+            format!("Invalid port mapping of container '{label}'. containerPortRange cannot be used together with containerPort or hostPort.")
+        })?;
+        ensure(mode != "host", || "containerPortRange is only supported when networkMode is awsvpc or bridge.".to_owned())?;
+        ensure(port_range(range).is_some(), || {
+            format!("Invalid port mapping of container '{label}'. The range '{range}' must be two ports from 1 to 65535, such as 8000-8010.")
+        })?;
+    } else {
+        let port = mapping.container_port.unwrap_or(0);
+        ensure((1..=65535).contains(&port), || {
+            format!("Invalid port mapping of container '{label}'. The container port {port} must be from 1 to 65535.")
+        })?;
+        let host = mapping.host_port.unwrap_or(0);
+        ensure((0..=65535).contains(&host), || {
+            format!("Invalid port mapping of container '{label}'. The host port {host} must be from 0 to 65535.")
+        })?;
+        ensure(!matches!(mode, "awsvpc" | "host") || host == port, || {
+            format!("When networkMode={mode}, the host ports and container ports in port mappings must match.")
+        })?;
+    }
+    if let Some(port_name) = &mapping.name {
+        let fine = (1..=64).contains(&port_name.len())
+            && !port_name.starts_with('-')
+            && port_name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        ensure(fine, || {
+            format!("Invalid port mapping name '{port_name}'. Use up to 64 lower-case letters, digits, underscores and hyphens, and no hyphen first.")
+        })?;
+    }
+    Ok(())
+}
+
+/// The ports of "8000-8010", both inclusive.
+pub(crate) fn port_range(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
+    let (from, to) = text.split_once('-')?;
+    let port = |s: &str| s.parse::<u16>().ok().filter(|port| *port > 0 && !s.starts_with('+'));
+    let range = port(from)?..=port(to)?;
+    (!range.is_empty()).then_some(range)
+}
+
+/// The ports of a mapping that nobody else in the task can have; dynamic ones are anybody's.
+fn fixed_ports(mapping: &PortMapping, mode: &str) -> Vec<i32> {
+    match &mapping.container_port_range {
+        Some(range) if mode == "awsvpc" => port_range(range).into_iter().flatten().map(i32::from).collect(),
+        Some(_) => Vec::new(),
+        None => mapping.host_port.filter(|port| *port != 0).into_iter().collect(),
+    }
+}
