@@ -153,7 +153,7 @@ fn walk(mut world: World, plan: &Plan, mut see: impl FnMut(&Snapshot, &Answer)) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_unit_that_awaits_gets_exactly_one_answer_and_no_other_does(world in a_world(), seed: u64) {
