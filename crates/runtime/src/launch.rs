@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -122,13 +122,4 @@ pub fn socket_path(run_dir: &Path) -> PathBuf {
 /// `/proc` is not mounted.
 pub fn own_program() -> io::Result<OwnedFd> {
     File::open("/proc/self/exe").map(OwnedFd::from)
-}
-
-/// Takes over a descriptor by number, as a replaced program does with those it inherited.
-///
-/// # Safety
-/// Nobody else may own the number.
-pub unsafe fn adopt(fd: i32) -> OwnedFd {
-    // SAFETY: as the caller vouches.
-    unsafe { OwnedFd::from_raw_fd(fd) }
 }

@@ -16,8 +16,27 @@
 //!
 //! The rest is the supervisor's: it alone starts containers, being single-threaded and small.
 
+pub mod caps;
+pub mod cgroup;
 pub mod client;
+pub mod dev;
+pub mod exec;
+pub mod failure;
+pub mod identity;
+pub mod init;
 pub mod launch;
+pub mod mounts;
+pub mod namespaces;
+pub mod program;
 pub mod protocol;
+pub mod pseudo;
+pub mod rlimit;
+pub mod rootfs;
+pub mod seccomp;
 pub mod spec;
+pub mod start;
+pub mod status;
 pub mod sys;
+pub mod sysctl;
+pub mod terminal;
+pub mod user;

@@ -51,54 +51,28 @@ pub enum Body {
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// First on every connection; makes it the active one. Answer: [`Reply::State`].
-    Hello {
-        version: u32,
-    },
+    Hello { version: u32 },
     /// Makes the Unit's control group and shared namespaces. Again with the same spec: nothing happens.
-    CreateSandbox {
-        spec: SandboxSpec,
-    },
+    CreateSandbox { spec: SandboxSpec },
     /// Keeps the one attached descriptor (a network namespace, a bound socket) for the Unit's life or until `Release`.
-    Hold {
-        name: String,
-    },
+    Hold { name: String },
     /// Lets a held descriptor go.
-    Release {
-        name: String,
-    },
+    Release { name: String },
     /// Records an attempt and makes its control groups and log file.
-    Create {
-        attempt: u32,
-        spec: Box<ContainerSpec>,
-    },
+    Create { attempt: u32, spec: Box<ContainerSpec> },
     /// Starts a created attempt. Answered once the program runs or could not be started. Answer: [`Reply::Started`].
-    Start {
-        container: String,
-        attempt: u32,
-    },
+    Start { container: String, attempt: u32 },
     /// Sends any signal, real-time ones too, to the container's first process.
-    Signal {
-        container: String,
-        attempt: u32,
-        signal: i32,
-    },
+    Signal { container: String, attempt: u32, signal: i32 },
     /// SIGKILL to every process of the container's control group.
-    Kill {
-        container: String,
-        attempt: u32,
-    },
+    Kill { container: String, attempt: u32 },
     /// Runs a further program in a running container. Answer: [`Reply::ExecStarted`]; its end is [`Event::ExecExited`].
     Exec(Box<ExecSpec>),
     /// SIGKILL to an exec's process.
-    KillExec {
-        exec: u64,
-    },
+    KillExec { exec: u64 },
     /// Answer: [`Reply::Attached`] with one descriptor that feeds stdin (or the terminal). One attached descriptor, if
     /// given, receives a copy of all output from now on; it must be non-blocking, what it cannot take is lost.
-    Attach {
-        container: String,
-        attempt: u32,
-    },
+    Attach { container: String, attempt: u32 },
     /// Sets the terminal size of a container, or of an exec when one is named.
     Resize {
         container: String,
@@ -108,29 +82,15 @@ pub enum Request {
         size: TtySize,
     },
     /// Writes new limits. `container` absent: those of the whole Unit.
-    Update {
-        container: Option<String>,
-        limits: Limits,
-    },
+    Update { container: Option<String>, limits: Limits },
     /// Answer: [`Reply::Stats`].
-    Stats {
-        container: String,
-    },
+    Stats { container: String },
     /// Forgets exits up to and including this sequence number.
-    AckExits {
-        seq: u64,
-    },
+    AckExits { seq: u64 },
     /// Everything before this offset of the attempt's log is shipped; makes room in its spool.
-    LogAck {
-        container: String,
-        attempt: u32,
-        offset: u64,
-    },
+    LogAck { container: String, attempt: u32, offset: u64 },
     /// Kills what is left of an attempt, removes its control groups, forgets it. Its log file stays.
-    Remove {
-        container: String,
-        attempt: u32,
-    },
+    Remove { container: String, attempt: u32 },
     /// Ends the supervisor; refused while an attempt runs. Removes control groups and the socket.
     Shutdown,
     /// Replaces the supervisor's program by the attached sealed descriptor; children and descriptors stay.

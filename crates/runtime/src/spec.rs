@@ -352,12 +352,7 @@ impl Default for ContainerSpec {
 impl ContainerSpec {
     /// A container with safe defaults that runs `argv` in `rootfs`.
     pub fn new(name: &str, rootfs: RootFs, argv: &[&str]) -> Self {
-        Self {
-            name: name.to_owned(),
-            rootfs,
-            argv: argv.iter().map(|a| (*a).to_owned()).collect(),
-            ..Self::default()
-        }
+        Self { name: name.to_owned(), rootfs, argv: argv.iter().map(|a| (*a).to_owned()).collect(), ..Self::default() }
     }
 }
 

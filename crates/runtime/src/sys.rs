@@ -55,6 +55,14 @@ pub(crate) fn install(fd: &impl AsRawFd, at: RawFd) -> io::Result<()> {
     check(unsafe { libc::dup2(fd.as_raw_fd(), at) }.into()).map(drop)
 }
 
+/// Makes an open number lead to another thing.
+///
+/// # Errors
+/// The kernel's.
+pub fn replace(number: &impl AsRawFd, by: &impl AsRawFd) -> io::Result<()> {
+    install(by, number.as_raw_fd())
+}
+
 /// A pipe, both ends close-on-exec.
 ///
 /// # Errors

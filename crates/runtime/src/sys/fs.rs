@@ -3,7 +3,6 @@
 use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
 
 use super::{check, cstr, owned};
 
@@ -18,6 +17,22 @@ pub const BENEATH: u64 = 0x08;
 /// Treat the starting folder as the root of everything.
 pub const IN_ROOT: u64 = 0x10;
 
+/// Read-only.
+pub const ATTR_RDONLY: u64 = 0x01;
+/// Set-uid bits do nothing.
+pub const ATTR_NOSUID: u64 = 0x02;
+/// Device nodes do nothing.
+pub const ATTR_NODEV: u64 = 0x04;
+/// Nothing can be executed.
+pub const ATTR_NOEXEC: u64 = 0x08;
+
+/// Access times are not kept.
+pub const ATTR_NOATIME: u64 = 0x10;
+/// Access times are kept on every access.
+pub const ATTR_STRICTATIME: u64 = 0x20;
+/// Access times of folders are not kept.
+pub const ATTR_NODIRATIME: u64 = 0x80;
+
 #[repr(C)]
 struct OpenHow {
     flags: u64,
@@ -29,7 +44,12 @@ struct OpenHow {
 ///
 /// # Errors
 /// The kernel's; `ELOOP` or `EXDEV` when a rule forbids the way.
-pub fn openat2(folder: &impl AsRawFd, path: impl AsRef<OsStr>, flags: libc::c_int, resolve: u64) -> io::Result<OwnedFd> {
+pub fn openat2(
+    folder: &impl AsRawFd,
+    path: impl AsRef<OsStr>,
+    flags: libc::c_int,
+    resolve: u64,
+) -> io::Result<OwnedFd> {
     let path = cstr(path)?;
     let mode = if flags & libc::O_CREAT == 0 { 0 } else { 0o644 };
     let how = OpenHow { flags: (flags | libc::O_CLOEXEC) as u64, mode, resolve };
@@ -66,6 +86,19 @@ pub fn fstat(fd: &impl AsRawFd) -> io::Result<libc::stat> {
         let mut stat = std::mem::zeroed();
         check(libc::fstatat(fd.as_raw_fd(), c"".as_ptr(), &raw mut stat, libc::AT_EMPTY_PATH).into())?;
         Ok(stat)
+    }
+}
+
+/// The magic number of the file system that an open descriptor lies on.
+///
+/// # Errors
+/// The kernel's.
+pub fn magic(fd: &impl AsRawFd) -> io::Result<i64> {
+    // SAFETY: an all-zero statfs is valid and is what the call overwrites.
+    unsafe {
+        let mut stat: libc::statfs = std::mem::zeroed();
+        check(libc::fstatfs(fd.as_raw_fd(), &raw mut stat).into())?;
+        Ok(stat.f_type as i64)
     }
 }
 
@@ -114,6 +147,26 @@ pub fn chmodat(folder: &impl AsRawFd, name: impl AsRef<OsStr>, mode: u32) -> io:
     check(unsafe { libc::fchmodat(folder.as_raw_fd(), name.as_ptr(), mode, 0) }.into()).map(drop)
 }
 
+/// Gives a file of an open folder an owner.
+///
+/// # Errors
+/// The kernel's.
+pub fn chownat(folder: &impl AsRawFd, name: impl AsRef<OsStr>, uid: u32, gid: u32) -> io::Result<()> {
+    let name = cstr(name)?;
+    let flags = libc::AT_SYMLINK_NOFOLLOW;
+    // SAFETY: `name` is NUL-terminated and outlives the call.
+    check(unsafe { libc::fchownat(folder.as_raw_fd(), name.as_ptr(), uid, gid, flags) }.into()).map(drop)
+}
+
+/// Gives an open file an owner; `None` leaves the group.
+///
+/// # Errors
+/// The kernel's.
+pub fn fchown(fd: &impl AsRawFd, uid: u32, gid: Option<u32>) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::fchown(fd.as_raw_fd(), uid, gid.unwrap_or(u32::MAX)) }.into()).map(drop)
+}
+
 /// Makes an open folder the working directory.
 ///
 /// # Errors
@@ -121,6 +174,19 @@ pub fn chmodat(folder: &impl AsRawFd, name: impl AsRef<OsStr>, mode: u32) -> io:
 pub fn fchdir(folder: &impl AsRawFd) -> io::Result<()> {
     // SAFETY: no memory is passed.
     check(unsafe { libc::fchdir(folder.as_raw_fd()) }.into()).map(drop)
+}
+
+/// The working directory's path as the kernel tells it; without a leading `/` it is out of this root's reach.
+///
+/// # Errors
+/// `ENOENT` when it was removed.
+pub fn current_folder() -> io::Result<Vec<u8>> {
+    let mut path = vec![0_u8; libc::PATH_MAX as usize];
+    // SAFETY: pointer and length are those of the live buffer. The raw call, as libc's would refuse unreachable paths
+    // in its own way.
+    let len = check(unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) })? as usize;
+    path.truncate(len.saturating_sub(1));
+    Ok(path)
 }
 
 /// The classic mount call; `None` passes no string.
@@ -136,8 +202,7 @@ pub fn mount(
 ) -> io::Result<()> {
     let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
     // SAFETY: every string is NUL-terminated or null, and outlives the call.
-    let result =
-        unsafe { libc::mount(pointer(source), target.as_ptr(), pointer(kind), flags, pointer(data).cast()) };
+    let result = unsafe { libc::mount(pointer(source), target.as_ptr(), pointer(kind), flags, pointer(data).cast()) };
     check(result.into()).map(drop)
 }
 
@@ -268,21 +333,4 @@ pub fn set_mount(mount: &impl AsRawFd, attributes: u64, propagation: u64, recurs
         )
     })
     .map(drop)
-}
-
-/// Read-only.
-pub const ATTR_RDONLY: u64 = 0x01;
-/// Set-uid bits do nothing.
-pub const ATTR_NOSUID: u64 = 0x02;
-/// Device nodes do nothing.
-pub const ATTR_NODEV: u64 = 0x04;
-/// Nothing can be executed.
-pub const ATTR_NOEXEC: u64 = 0x08;
-
-/// The folder's path as text, for calls that take no descriptor.
-///
-/// # Errors
-/// A NUL in the path.
-pub fn c_path(path: &Path) -> io::Result<std::ffi::CString> {
-    cstr(path)
 }

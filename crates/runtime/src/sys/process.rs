@@ -188,6 +188,20 @@ pub fn reset_signals() {
     }
 }
 
+/// Ignores signals; a child must reset them.
+pub fn ignore_signals(signals: &[i32]) {
+    for signal in signals {
+        // SAFETY: SIG_IGN is a valid handler.
+        unsafe { libc::signal(*signal, libc::SIG_IGN) };
+    }
+}
+
+/// Sets the name that `ps` shows, at most 15 bytes.
+pub fn set_name(name: &std::ffi::CStr) {
+    // SAFETY: PR_SET_NAME reads a NUL-terminated string, which outlives the call.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
 /// Blocks a signal and returns a non-blocking descriptor that reads it.
 ///
 /// # Errors
@@ -237,10 +251,16 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Milliseconds since 1970 and nanoseconds within the second, from the wall clock.
+/// Seconds since 1970 and nanoseconds within the second, from the wall clock.
 pub fn wall_clock() -> (u64, u32) {
     let now = clock(libc::CLOCK_REALTIME);
     (now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// Milliseconds since 1970, from the wall clock.
+pub fn unix_ms() -> u64 {
+    let (seconds, nanos) = wall_clock();
+    seconds * 1000 + u64::from(nanos) / 1_000_000
 }
 
 /// Milliseconds of a clock that never jumps.

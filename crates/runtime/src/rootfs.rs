@@ -1,0 +1,108 @@
+//! A container's root: its layers joined by overlayfs as a detached mount that nobody else sees, and the move into it.
+
+use std::ffi::CString;
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+
+use crate::failure::{Stage, StartError};
+use crate::spec::RootFs;
+use crate::sys::{cstr, fs};
+
+/// Mounts the layers at `place` (in this mount namespace alone) and opens the new root.
+///
+/// # Errors
+/// [`StartError`]: no layer, a missing folder, or what overlayfs refuses.
+pub fn mount_at(rootfs: &RootFs, place: &Path) -> Result<OwnedFd, StartError> {
+    let at = cstr(place).stage("rootfs", || "the mount point has no plain name".into())?;
+    let what = || "the container's root cannot be mounted from its layers".to_owned();
+    match (rootfs.lower.as_slice(), &rootfs.upper) {
+        ([], _) => return Err(StartError::invalid("rootfs", "the container has no layer")),
+        ([single], None) => {
+            let layer = open_layer(single)?;
+            let mount = fs::clone_mount(&layer, false).stage("rootfs", what)?;
+            fs::set_mount(&mount, fs::ATTR_RDONLY, libc::MS_PRIVATE, false).stage("rootfs", what)?;
+            attach(&mount, place).stage("rootfs", what)?;
+        }
+        _ => match overlay(rootfs) {
+            Ok(mount) => attach(&mount, place).stage("rootfs", what)?,
+            // Kernels before 6.8 do not append layers one by one.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => {
+                classic_overlay(rootfs, &at)?;
+            }
+            Err(e) => return Err(e).stage("rootfs", what),
+        },
+    }
+    fs::open_path(place).stage("rootfs", || "the container's root cannot be opened".into())
+}
+
+fn attach(mount: &OwnedFd, place: &Path) -> io::Result<()> {
+    fs::attach_mount(mount, &fs::open_path(place)?)
+}
+
+fn open_layer(path: &Path) -> Result<OwnedFd, StartError> {
+    let what = || format!("layer {} cannot be opened", path.display());
+    fs::openat2(&libc::AT_FDCWD, path, libc::O_PATH | libc::O_DIRECTORY, fs::NO_MAGICLINKS).stage("rootfs", what)
+}
+
+/// Layers handed over one by one: no limit but overlayfs's own 500.
+fn overlay(rootfs: &RootFs) -> io::Result<OwnedFd> {
+    let context = fs::FsContext::open(c"overlay")?;
+    for layer in &rootfs.lower {
+        context.set(c"lowerdir+", layer)?;
+    }
+    if let (Some(upper), Some(work)) = (&rootfs.upper, &rootfs.work) {
+        context.set(c"upperdir", upper)?;
+        context.set(c"workdir", work)?;
+    }
+    context.mount(0)
+}
+
+/// mount(2) takes one page of options: layers go by descriptor number, relative to `/proc/self/fd`, four letters each.
+fn classic_overlay(rootfs: &RootFs, at: &CString) -> Result<(), StartError> {
+    let mut held = Vec::new();
+    let mut number = |path: &Path| -> Result<String, StartError> {
+        held.push(open_layer(path)?);
+        Ok(held.last().map(|fd| fd.as_raw_fd().to_string()).unwrap_or_default())
+    };
+    let mut options = String::from("lowerdir=");
+    for (i, layer) in rootfs.lower.iter().enumerate() {
+        let separator = if i == 0 { "" } else { ":" };
+        let _ = write!(options, "{separator}{}", number(layer)?);
+    }
+    if let (Some(upper), Some(work)) = (&rootfs.upper, &rootfs.work) {
+        let _ = write!(options, ",upperdir={},workdir={}", number(upper)?, number(work)?);
+    }
+    let what = || "the container's root cannot be mounted from its layers".to_owned();
+    let options = cstr(options).stage("rootfs", what)?;
+    let numbers = fs::open_path("/proc/self/fd").stage("rootfs", || "/proc is not mounted on the host".into())?;
+    fs::fchdir(&numbers).stage("rootfs", what)?;
+    let mounted = fs::mount(Some(c"overlay"), at, Some(c"overlay"), 0, Some(&options)).stage("rootfs", what);
+    fs::fchdir(&fs::open_path("/").stage("rootfs", what)?).stage("rootfs", what)?;
+    mounted
+}
+
+/// Makes an open mount the root of everything and lets go of the host's tree.
+///
+/// # Errors
+/// [`StartError`].
+pub fn enter(root: &OwnedFd) -> Result<(), StartError> {
+    let what = || "the container's root cannot become the root".to_owned();
+    fs::fchdir(root).stage("rootfs", what)?;
+    fs::pivot_root_here().stage("rootfs", what)?;
+    // The old root lies on top of the new one now; detached, it is gone from this namespace.
+    fs::umount(c".", libc::MNT_DETACH).stage("rootfs", what)?;
+    fs::fchdir(&fs::open_path("/").stage("rootfs", what)?).stage("rootfs", what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_layer_is_refused_in_words() {
+        let error = mount_at(&RootFs::default(), Path::new("/nowhere")).unwrap_err();
+        assert_eq!(error.to_string(), "the container has no layer");
+    }
+}
