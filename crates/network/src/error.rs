@@ -149,3 +149,24 @@ impl NetworkError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(needs: Option<Feature>, errno: Errno) -> String {
+        NetworkError::from_errno("create a veth pair", needs, errno).to_string()
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_missing_and_what_to_do() {
+        assert_eq!(
+            told(Some(Feature::Veth), Errno::EPERM),
+            "no permission to create a veth pair: run Bayplan as root, with CAP_NET_ADMIN and CAP_SYS_ADMIN"
+        );
+        assert!(told(Some(Feature::Veth), Errno::EOPNOTSUPP).contains("modprobe veth"));
+        assert!(told(Some(Feature::NfTablesNat), Errno::ENOENT).contains("CONFIG_NFT_MASQ"));
+        assert_eq!(told(Some(Feature::Veth), Errno::ENOENT), "could not create a veth pair");
+        assert_eq!(told(None, Errno::EOPNOTSUPP), "could not create a veth pair");
+    }
+}

@@ -1,6 +1,7 @@
 //! The host's own namespace as one instance sees it: making and adopting its Networks.
 
 mod forwarding;
+pub(crate) mod probe;
 mod publish;
 mod remove;
 mod rules;
@@ -51,10 +52,23 @@ impl Host {
     /// Errors: `RangeTaken` when the host already routes addresses of a Network that is not there yet.
     pub fn ensure_network(&self, spec: NetworkSpec) -> NetworkResult<Network> {
         spec.validate()?;
+        if self.route().link(&spec.host_link(self.instance))?.is_none() {
+            check_range(spec.range, &self.routes()?)?;
+        }
         let network = Network::ensure(self.instance, spec, &self.folder)?;
         self.ensure_link(&network)?;
-        namespace::within(self.namespace(), || self.ensure_rules(&network))?;
+        self.ensure_rules()?;
         Ok(network)
+    }
+
+    /// The largest packet, in bytes, that the host's way to the outside carries: what a Network should use.
+    pub fn mtu(&self) -> NetworkResult<u32> {
+        const ETHERNET: u32 = 1500;
+        let route = self.route();
+        let routes = route.routes()?;
+        let outward = routes.iter().find(|route| route.destination.prefix_len() == 0).and_then(|route| route.link);
+        let links = route.links()?;
+        Ok(links.iter().find(|link| Some(link.index) == outward).map_or(ETHERNET, |link| link.mtu))
     }
 
     /// The destinations that the host routes already, without those of this instance: what a new range must avoid.
@@ -73,10 +87,7 @@ impl Host {
         let name = spec.host_link(self.instance);
         let index = match self.joined_link(network, &name)? {
             Some(index) => index,
-            None => {
-                check_range(spec.range, &self.routes()?)?;
-                self.create_link(network, &name)?
-            }
+            None => self.create_link(network, &name)?,
         };
         network.connect()?;
         let mut batch = Batch::default();
@@ -88,18 +99,27 @@ impl Host {
         namespace::within(self.namespace(), || sysctl::write(&format!("ipv4/conf/{name}/route_localnet"), "1"))
     }
 
-    /// Puts the instance's packet rules right, with this Network's link among them, and lets the host forward.
-    fn ensure_rules(&self, network: &Network) -> NetworkResult<()> {
-        let forwarding_now = forwarding::comment_now()?;
-        let socket = self.netfilter();
-        let comment = forwarding::comment(forwarding_now, &socket.tables()?);
-        let table = self.instance.table();
-        let mut transaction = Transaction::new(&table);
-        rules::ensure(&mut transaction, &comment);
-        let link = network.spec().host_link(self.instance);
-        transaction.add_elements(&rules::LINKS, &[Element::interface(&link)]);
-        transaction.commit(&socket)?;
-        forwarding::switch_on()
+    /// Puts the instance's packet rules right, with the links that it has, and lets the host forward.
+    fn ensure_rules(&self) -> NetworkResult<()> {
+        let links: Vec<_> = self.own_links()?.iter().map(|name| Element::interface(name)).collect();
+        namespace::within(self.namespace(), || {
+            let forwarding_now = forwarding::comment_now()?;
+            let socket = self.netfilter();
+            let comment = forwarding::comment(forwarding_now, &socket.tables()?);
+            let table = self.instance.table();
+            let mut transaction = Transaction::new(&table);
+            rules::ensure(&mut transaction, &comment);
+            transaction.add_elements(&rules::LINKS, &links);
+            transaction.commit(&socket)?;
+            forwarding::switch_on()
+        })
+    }
+
+    /// The host's ends of the links to this instance's Networks.
+    fn own_links(&self) -> NetworkResult<Vec<String>> {
+        let prefix = self.instance.link_prefix();
+        let links = self.route().links()?;
+        Ok(links.into_iter().map(|link| link.name).filter(|name| name.starts_with(&prefix)).collect())
     }
 
     /// The host's end of the link, when both its ends are there; what is left of half a link is removed.

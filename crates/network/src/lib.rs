@@ -15,6 +15,7 @@ mod sysctl;
 pub use error::{Feature, NetworkError, NetworkResult};
 pub use files::{HostsEntry, hosts_file, resolv_conf};
 pub use host::Host;
+pub use host::probe::probe;
 pub use network::Network;
 pub use network::endpoint::attach_none;
 pub use ports::{PortMapping, Protocol};

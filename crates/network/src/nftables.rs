@@ -22,6 +22,7 @@ const NEWTABLE: u16 = 0;
 const GETTABLE: u16 = 1;
 const DELTABLE: u16 = 2;
 const NEWCHAIN: u16 = 3;
+const GETCHAIN: u16 = 4;
 const NEWRULE: u16 = 6;
 const DELRULE: u16 = 8;
 const NEWSET: u16 = 9;
@@ -34,6 +35,7 @@ const TABLE_USERDATA: u16 = 6;
 const CHAIN_TABLE: u16 = 1;
 const CHAIN_NAME: u16 = 3;
 const CHAIN_HOOK: u16 = 4;
+const CHAIN_POLICY: u16 = 5;
 const CHAIN_TYPE: u16 = 7;
 const HOOK_NUMBER: u16 = 1;
 const HOOK_PRIORITY: u16 = 2;
@@ -41,6 +43,9 @@ const RULE_TABLE: u16 = 1;
 const RULE_CHAIN: u16 = 2;
 const RULE_EXPRESSIONS: u16 = 4;
 pub(crate) const LIST_ELEMENT: u16 = 1;
+
+/// A list of elements is one attribute, and its length is a number of 16 bits.
+const ELEMENTS_PER_MESSAGE: usize = 256;
 
 /// The type, in a table's user data, under which the `nft` command keeps and shows a comment.
 const COMMENT: u8 = 0;
@@ -168,23 +173,42 @@ impl<'a> Transaction<'a> {
 
     /// Adds elements. One that is there with the same data is left; with other data the whole change is refused.
     pub(crate) fn add_elements(&mut self, set: &Set, elements: &[Element]) {
-        let table = self.table;
-        if !elements.is_empty() {
-            self.push(step("add to a set of packet rules"), NEWSETELEM, libc::NLM_F_CREATE, |attributes| {
-                set::write_elements(table, set, elements, attributes);
-            });
-        }
+        self.change_elements("add to a set of packet rules", NEWSETELEM, libc::NLM_F_CREATE, set, elements);
     }
 
     /// Deletes elements by key. When one is not there the whole change is refused.
     pub(crate) fn delete_elements(&mut self, set: &Set, elements: &[Element]) {
+        self.change_elements("delete from a set of packet rules", DELSETELEM, 0, set, elements);
+    }
+
+    fn change_elements(&mut self, doing: &'static str, message: u16, flags: i32, set: &Set, elements: &[Element]) {
         let table = self.table;
-        if !elements.is_empty() {
-            self.push(Step { doing: "delete from a set of packet rules", needs: None }, DELSETELEM, 0, |attributes| {
-                set::write_elements(table, set, elements, attributes);
+        for some in elements.chunks(ELEMENTS_PER_MESSAGE) {
+            self.push(Step { doing, needs: None }, message, flags, |attributes| {
+                set::write_elements(table, set, some, attributes);
             });
         }
     }
+}
+
+/// A chain that stands in forwarded packets' way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClosedChain {
+    pub(crate) table: String,
+    pub(crate) name: String,
+}
+
+fn parse_closed_chain(payload: &[u8]) -> Option<ClosedChain> {
+    /// `NFPROTO_INET`: both IP families.
+    const INET: u8 = 1;
+    const DROPS: [u8; 4] = [0; 4];
+    let attributes = AttributeReader::after(payload, NFGENMSG_BYTES);
+    let hook = attributes.nested(CHAIN_HOOK)?.four(HOOK_NUMBER).map(u32::from_be_bytes)?;
+    let in_the_way = [IPV4, INET].contains(payload.first()?)
+        && hook == Hook::Forward as u32
+        && attributes.four(CHAIN_POLICY)? == DROPS;
+    let text = |kind| attributes.string(kind).map(str::to_owned);
+    in_the_way.then_some(ClosedChain { table: text(CHAIN_TABLE)?, name: text(CHAIN_NAME)? })
 }
 
 /// A table as it is read back.
@@ -201,6 +225,13 @@ impl NetlinkSocket {
         let mut batch = Batch::default();
         batch.push(step("read packet rules"), kind(GETTABLE), libc::NLM_F_DUMP, &header(IPV4, 0), |_| ());
         Ok(self.dump(&batch)?.iter().filter_map(|payload| parse_table(payload)).collect())
+    }
+
+    /// The chains, of any table of the `ip` and `inet` families, that drop forwarded packets which no rule accepts.
+    pub(crate) fn closed_forward_chains(&self) -> Result<Vec<ClosedChain>, Refusal> {
+        let mut batch = Batch::default();
+        batch.push(step("read packet rules"), kind(GETCHAIN), libc::NLM_F_DUMP, &header(0, 0), |_| ());
+        Ok(self.dump(&batch)?.iter().filter_map(|payload| parse_closed_chain(payload)).collect())
     }
 
     /// The elements of a set or map; none when it does not exist.

@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use network::{Host, NetworkError, PortMapping, Protocol, attach_none};
@@ -55,6 +57,10 @@ fn remove_leaves_the_host_as_it_was_and_may_be_repeated() {
         fixture.network.prepare(2).expect("prepared");
         fixture.host.publish(&[web(&task, 8080)]).expect("published");
         assert_eq!(forwarding(), "1");
+        let rules = read_command("nft", "list ruleset");
+        for shown in [&format!("elements = {{ \"bp{INSTANCE}0\" }}"), "tcp . 8080 : 10.42.0.5 . 80"] {
+            assert!(rules.contains(shown), "an operator sees {shown}: {rules}");
+        }
         let leftovers = fixture.host.leftovers().expect("a list");
         assert_eq!(leftovers.len(), 3, "{leftovers:?}");
         assert!(leftovers.iter().all(|what| what.contains(INSTANCE) || what.contains("net0")), "{leftovers:?}");
@@ -117,10 +123,12 @@ fn half_of_what_a_crash_left_is_completed_and_half_of_it_can_be_removed() {
         let damages: [(&str, &dyn Fn()); 4] = [
             ("the link is gone", &|| ip(&format!("link del {link}"))),
             ("the rules are gone", &|| assert_eq!(read_command("nft", "flush ruleset"), "")),
-            ("the namespace was unmounted", &|| nix::mount::umount(&kept).expect("unmounted")),
+            ("the namespace was unmounted", &|| {
+                nix::mount::umount2(&kept, nix::mount::MntFlags::MNT_DETACH).expect("unmounted")
+            }),
             ("only an empty file is left", &|| {
                 ip(&format!("link del {link}"));
-                nix::mount::umount(&kept).expect("unmounted");
+                nix::mount::umount2(&kept, nix::mount::MntFlags::MNT_DETACH).expect("unmounted");
             }),
         ];
         let mut network = network;
@@ -195,6 +203,45 @@ fn two_instances_and_two_networks_live_side_by_side_and_the_last_restores_the_ho
 }
 
 #[test]
+fn a_flushed_ruleset_is_put_right_by_the_next_published_port() {
+    on_a_fresh_host(|| {
+        let fixture = Fixture::new();
+        let task = fixture.task(0, 5);
+        serve_tcp(&task.namespace, 80);
+        assert_eq!(read_command("nft", "flush ruleset"), "");
+        fixture.host.publish(&[web(&task, 8080)]).expect("published");
+        assert!(ask_tcp(&current_namespace(), Ipv4Addr::LOCALHOST, 8080, DEADLINE).is_ok());
+    });
+}
+
+#[test]
+fn remove_touches_nothing_in_its_folder_that_it_did_not_make() {
+    on_a_fresh_host(|| {
+        let fixture = Fixture::new();
+        let foreign = fixture.folder.path().join("net/notes.txt");
+        fs::write(&foreign, "keep me").expect("written");
+        fixture.host.remove().expect("removed");
+        assert_eq!(fs::read_to_string(foreign).expect("still there"), "keep me");
+        assert_eq!(fixture.host.leftovers().expect("a list"), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn this_kernel_has_what_networking_needs_and_a_firewall_in_the_way_is_named() {
+    on_a_fresh_host(|| {
+        let before = everything();
+        network::probe().expect("a kernel with all features");
+        assert_eq!(everything(), before);
+        let fixture = Fixture::new();
+        assert_eq!(fixture.host.firewalls_in_the_way().expect("a list"), Vec::<String>::new());
+        read_command("nft", "add table ip filter");
+        read_command("nft", "add chain ip filter FORWARD { type filter hook forward priority 0 ; policy drop ; }");
+        assert_eq!(fixture.host.firewalls_in_the_way().expect("a list"), ["chain FORWARD of table filter"]);
+        assert_eq!(fixture.host.mtu().expect("a number"), 1500);
+    });
+}
+
+#[test]
 fn a_range_that_the_host_routes_elsewhere_is_refused_and_nothing_is_made() {
     on_a_fresh_host(|| {
         let _outside = outside_world();
@@ -264,6 +311,50 @@ fn a_container_finds_the_settings_it_expects() {
             let addresses = read_command("ip", "-o addr");
             assert!(addresses.contains("127.0.0.1/8") && !addresses.contains("eth0"), "{addresses}");
         });
+    });
+}
+
+#[test]
+fn several_threads_attach_publish_and_detach_at_once() {
+    on_a_fresh_host(|| {
+        let fixture = Fixture::new();
+        let kept = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for third in [0, 16, 32, 48] {
+                let (fixture, kept) = (&fixture, &kept);
+                scope.spawn(move || {
+                    for fourth in 10..25 {
+                        let task = fixture.task(third, fourth);
+                        let mapping = web(&task, 1000 + u16::from(third) * 100 + u16::from(fourth));
+                        fixture.host.publish(&[mapping]).expect("published");
+                        if fourth % 2 == 0 {
+                            fixture.host.unpublish(&[mapping]).expect("unpublished");
+                            assert!(fixture.network.detach(task.address).expect("detached"));
+                        } else {
+                            kept.lock().expect("no thread panicked").push((task, mapping));
+                        }
+                    }
+                });
+            }
+        });
+        let kept = kept.into_inner().expect("no thread panicked");
+        let (addresses, mappings): (BTreeSet<_>, BTreeSet<_>) =
+            kept.iter().map(|(task, mapping)| (task.address, *mapping)).unzip();
+        assert_eq!(BTreeSet::from_iter(fixture.network.attached().expect("a list")), addresses);
+        assert_eq!(BTreeSet::from_iter(fixture.host.published().expect("a list")), mappings);
+    });
+}
+
+#[test]
+fn thousands_of_ports_are_published_in_one_change() {
+    on_a_fresh_host(|| {
+        let fixture = Fixture::new();
+        let task = fixture.task(0, 5);
+        let many: Vec<_> = (20_000..25_000).map(|port| web(&task, port)).collect();
+        fixture.host.publish(&many).expect("published");
+        assert_eq!(fixture.host.published().expect("a list"), many);
+        fixture.host.unpublish(&many).expect("unpublished");
+        assert_eq!(fixture.host.published().expect("a list"), []);
     });
 }
 

@@ -2,7 +2,9 @@
 
 mod support;
 
-use std::net::Ipv4Addr;
+use std::fs::File;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
 
 use network::{NetworkError, PortMapping, Protocol};
 use support::*;
@@ -99,5 +101,48 @@ fn an_unpublished_port_is_refused_and_may_be_published_for_another_container() {
         assert!(is_refused_or_silent(ask_udp(&host, LOOPBACK, 8080, REFUSAL)));
         fixture.host.publish(&second).expect("published anew");
         assert_reaches(&host, LOOPBACK, 8080, fixture.network.spec().host_address());
+    });
+}
+
+#[test]
+fn a_udp_client_that_keeps_sending_follows_its_port_to_another_container() {
+    on_a_fresh_host(|| {
+        let fixture = Fixture::new();
+        let client = UdpSocket::bind((ANY, 0)).expect("a socket");
+        let ask = |patience| ask_udp_from(&client, LOOPBACK, 8080, patience);
+        assert!(is_refused_or_silent(ask(REFUSAL)), "its flow begins before the port is published");
+        let (one, other) = (fixture.task(48, 5), fixture.task(48, 6));
+        for task in [&one, &other] {
+            serve_udp(&task.namespace, 80);
+            let mapping = PortMapping { protocol: Protocol::Udp, ..both(ANY, 8080, task, 80)[1] };
+            fixture.host.publish(&[mapping]).expect("published");
+            assert_eq!(ask(DEADLINE).expect("an answer"), fixture.network.spec().host_address().to_string());
+            fixture.host.unpublish(&[mapping]).expect("unpublished");
+            assert!(is_refused_or_silent(ask(REFUSAL)), "the flow ends with the port");
+        }
+    });
+}
+
+/// The link accepts loopback addresses, for answers. A task with every privilege could send some by itself.
+#[test]
+fn nothing_is_delivered_to_the_hosts_loopback_from_a_network() {
+    on_a_fresh_host(|| {
+        let fixture = Fixture::new();
+        let server = UdpSocket::bind((LOOPBACK, 2375)).expect("a socket");
+        server.set_read_timeout(Some(REFUSAL)).expect("set");
+        let kept: OwnedFd = File::open(fixture.folder.path().join("net/net0")).expect("the routing namespace").into();
+        within(kept.as_fd(), || {
+            ip("route del local 127.0.0.0/8 dev lo table local");
+            ip("route del local 127.0.0.1 dev lo table local");
+            ip("route add 127.0.0.1/32 via 10.42.255.253 dev up0 src 10.42.255.254");
+        });
+        let arrives = || {
+            let send = || UdpSocket::bind((ANY, 0)).and_then(|socket| socket.send_to(b"hello", (LOOPBACK, 2375)));
+            within(kept.as_fd(), send).expect("sent");
+            server.recv_from(&mut [0; 8]).is_ok()
+        };
+        assert!(!arrives());
+        read_command("nft", &format!("flush chain ip bayplan-{INSTANCE} guard"));
+        assert!(arrives(), "without the rule it would arrive");
     });
 }

@@ -7,23 +7,24 @@ use nix::errno::Errno;
 use super::Host;
 use super::rules::{PORTS, PORTS_AT};
 use crate::error::{NetworkError, NetworkResult};
-use crate::netlink::conntrack;
+use crate::netlink::{Refusal, conntrack};
 use crate::nftables::Transaction;
 use crate::nftables::set::{Element, Set};
 use crate::ports::{PortMapping, Protocol};
 
 impl Host {
-    /// Publishes ports, all or none. A mapping that is there already is left; the host's table must be there, that is, a
-    /// Network. The port is the caller's by [`hold_port`](Host::hold_port).
+    /// Publishes ports, all or none. A mapping that is there already is left. The port is the caller's by [`hold_port`](Host::hold_port).
     ///
     /// Errors: `PortTaken` when this instance publishes one of the ports for another container.
     pub fn publish(&self, mappings: &[PortMapping]) -> NetworkResult<()> {
-        let table = self.instance.table();
-        let mut transaction = Transaction::new(&table);
-        for (map, elements) in by_map(mappings) {
-            transaction.add_elements(&map, &elements);
-        }
-        let result = transaction.commit(&self.netfilter());
+        let result = match self.add(mappings) {
+            // Somebody flushed all packet rules of the host (`nft flush ruleset`).
+            Err(refusal) if refusal.errno == Errno::ENOENT => {
+                self.ensure_rules()?;
+                self.add(mappings)
+            }
+            result => result,
+        };
         match result {
             Err(refusal) if matches!(refusal.errno, Errno::EEXIST | Errno::EBUSY) => {
                 Err(self.find_conflict(mappings)?.unwrap_or_else(|| refusal.into()))
@@ -34,6 +35,15 @@ impl Host {
                 Ok(())
             }
         }
+    }
+
+    fn add(&self, mappings: &[PortMapping]) -> Result<(), Refusal> {
+        let table = self.instance.table();
+        let mut transaction = Transaction::new(&table);
+        for (map, elements) in by_map(mappings) {
+            transaction.add_elements(&map, &elements);
+        }
+        transaction.commit(&self.netfilter())
     }
 
     /// Takes published ports back; those that are not published are passed over. New connections are refused from then

@@ -57,22 +57,20 @@ impl Host {
         if forwarding::others(self.instance, &socket.tables()?) { forwarding::switch_on() } else { Ok(()) }
     }
 
-    fn own_links(&self) -> NetworkResult<Vec<String>> {
-        let prefix = self.instance.link_prefix();
-        let links = self.route().links()?;
-        Ok(links.into_iter().map(|link| link.name).filter(|name| name.starts_with(&prefix)).collect())
-    }
-
-    /// The places of kept namespaces, those included that hold none any more.
+    /// The places of kept namespaces, those included that hold none any more. Both are files without a byte; whatever
+    /// else lies in the folder is not ours.
     fn kept(&self) -> NetworkResult<Vec<PathBuf>> {
         let failed = |source| NetworkError::File { doing: "list", path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             result => result.map_err(failed)?,
         };
-        let mut paths =
+        let paths =
             entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        paths.sort_unstable();
-        Ok(paths)
+        let is_empty =
+            |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
+        let mut kept: Vec<_> = paths.into_iter().filter(is_empty).collect();
+        kept.sort_unstable();
+        Ok(kept)
     }
 }

@@ -43,9 +43,7 @@ pub(super) fn ensure(transaction: &mut Transaction<'_>, comment: &str) {
         transaction.add_rule(&chain, &published_at());
         transaction.add_rule(&chain, &published());
     }
-    for expressions in [never_unasked()] {
-        transaction.add_rule(&ENTERING, &expressions);
-    }
+    transaction.add_rule(&ENTERING, &never_unasked());
     for expressions in [to_the_outside(), published_to_a_task(), published_to_loopback()] {
         transaction.add_rule(&LEAVING, &expressions);
     }

@@ -15,6 +15,7 @@ const SET_KEY_LENGTH: u16 = 5;
 const SET_DATA_TYPE: u16 = 6;
 const SET_DATA_LENGTH: u16 = 7;
 const SET_ID: u16 = 10;
+const SET_USERDATA: u16 = 13;
 const FLAG_MAP: u32 = 0x8;
 
 const LIST_TABLE: u16 = 1;
@@ -78,10 +79,18 @@ fn number(types: &[Type]) -> u32 {
     types.iter().fold(0, |number, &part| number << 6 | part as u32)
 }
 
+/// What the `nft` command must be told to show interface names: "key byte order" (0), four bytes, "the host's" (1).
+fn host_order_key() -> Vec<u8> {
+    [&[0, 4][..], &1_u32.to_ne_bytes()].concat()
+}
+
 impl Set {
     pub(super) fn write(&self, table: &str, out: &mut Attributes<'_>) {
         out.string(SET_TABLE, table).string(SET_NAME, self.name).be32(SET_ID, self.id);
         out.be32(SET_KEY_TYPE, number(self.key)).be32(SET_KEY_LENGTH, length(self.key));
+        if self.key == [Type::InterfaceName] {
+            out.bytes(SET_USERDATA, &host_order_key());
+        }
         if self.data.is_empty() {
             out.be32(SET_FLAGS, 0);
         } else {

@@ -46,6 +46,8 @@ pub(crate) fn ip(arguments: &str) {
 
 pub(crate) fn read_command(program: &str, arguments: &str) -> String {
     let output = Command::new(program).args(arguments.split_whitespace()).output().expect(program);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments}: {complaint}");
     String::from_utf8(output.stdout).expect("text")
 }
 
