@@ -59,3 +59,14 @@ fn code_and_docs(root: &Path) -> anyhow::Result<Output> {
     output.format(root)?;
     Ok(output)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_committed_is_what_the_models_make() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the root");
+        code_and_docs(root).and_then(|made| made.check(root)).expect("generated files are fresh");
+    }
+}

@@ -50,6 +50,10 @@ impl Maker {
             Kind::Document => Node::Map(vec![(Cow::Borrowed("any"), Node::List(vec![self.text(), Node::Integer(1)]))]),
             Kind::String if schema.values.is_empty() => self.text(),
             Kind::String => Node::Text(Cow::Borrowed(schema.values[self.below(schema.values.len())])),
+            Kind::Structure { members, union: true } => {
+                let member = &members[self.below(members.len())];
+                Node::Map(vec![(Cow::Borrowed(member.name), self.node(member.schema))])
+            }
             Kind::Structure { members, .. } => {
                 let mut entries = Vec::new();
                 for member in members {
