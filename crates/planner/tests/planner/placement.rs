@@ -175,6 +175,25 @@ mod constraints {
     }
 
     #[test]
+    fn running_tasks_are_the_clusters_own_on_its_instances_and_only_those_that_run() {
+        let mut world = World::new();
+        world.nodes(&["n1"]).runs("own", "n1", wish()).runs("foreign", "n1", wish().cluster("other"));
+        world.runs("fargate", "n1", wish().capacity(Capacity::Serverless)).runs("starting", "n1", wish());
+        world.change(&task("default", "starting"), |unit| unit.observed.lifecycle = Lifecycle::Preparing);
+        world.awaits("new", wish().member_of("runningTasksCount == 1"));
+        assert_eq!(nodes_of(&world.plan(1)), ["n1"]);
+    }
+
+    #[test]
+    fn a_node_is_registered_since_it_and_the_cluster_both_are() {
+        let mut world = World::new();
+        world.nodes(&["n1"]).awaits("new", wish().member_of("registeredAt == 1970-01-01T00:00:01Z"));
+        assert_eq!(nodes_of(&world.plan(1)), ["n1"]);
+        world.make_cluster("default", ClusterStatus::Active, at(5000));
+        assert_eq!(nodes_of(&world.plan(1)), ["-"]);
+    }
+
+    #[test]
     fn an_expression_that_cannot_be_read_is_satisfied_nowhere() {
         let mut world = World::new();
         world.nodes(&["n1"]).awaits("new", wish().member_of("stack = prod"));
