@@ -2,9 +2,13 @@
 
 mod arn;
 mod describe_clusters;
+pub(crate) mod describe_task_definition;
 mod errors;
 mod list_clusters;
 pub(crate) mod lower;
+pub(crate) mod register_task_definition;
+
+pub use register_task_definition::node_attributes;
 
 use crate::table::{Status, Table};
 use aws_api::ecs;
@@ -14,4 +18,6 @@ pub fn table() -> Table {
     Table::new(&ecs::API)
         .on::<ecs::DescribeClusters, _, _>(Status::Yes, describe_clusters::describe_clusters)
         .on::<ecs::ListClusters, _, _>(Status::Yes, list_clusters::list_clusters)
+        .on::<ecs::DescribeTaskDefinition, _, _>(Status::Yes, describe_task_definition::describe_task_definition)
+        .on::<ecs::RegisterTaskDefinition, _, _>(Status::Yes, register_task_definition::register_task_definition)
 }

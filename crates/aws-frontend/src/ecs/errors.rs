@@ -17,6 +17,16 @@ pub(crate) fn cluster_not_found() -> ServiceError {
     ServiceError::of(&shapes::CLUSTER_NOT_FOUND, "Cluster not found.")
 }
 
+/// No such task definition, as every operation on one but RunTask says it.
+pub(crate) fn no_task_definition() -> ServiceError {
+    client("Unable to describe task definition.")
+}
+
+/// Something of ours is broken; the log says what.
+pub(crate) fn server(message: impl Into<String>) -> ServiceError {
+    ServiceError::of(&shapes::SERVER, message)
+}
+
 /// The store did not take the change.
 pub(crate) fn store(error: CommitError) -> ServiceError {
     tracing::error!(%error, "a commit of the ECS front-end failed");

@@ -331,6 +331,7 @@ fn task(definition: &TaskDefinition, needs: &mut Vec<Need>) {
 
 /// ECS API, Secret: an ARN of Secrets Manager, else an SSM parameter by ARN or name.
 fn secret_store(value_from: &str) -> &'static str {
-    let secrets_manager = value_from.strip_prefix("arn:").is_some_and(|a| a.split(':').nth(1) == Some("secretsmanager"));
+    let secrets_manager =
+        value_from.strip_prefix("arn:").is_some_and(|a| a.split(':').nth(1) == Some("secretsmanager"));
     if secrets_manager { "asm" } else { "ssm" }
 }

@@ -36,9 +36,13 @@ pub(super) fn container(definition: &TaskDefinition, container: &ContainerDefini
 fn memory(definition: &TaskDefinition, container: &ContainerDefinition) -> Check {
     let name = name(container);
     let (hard, soft) = (container.memory, container.memory_reservation);
-    ensure(container.cpu.unwrap_or(0) >= 0, || format!("Invalid setting for container '{name}'. 'cpu' must not be negative."))?;
+    ensure(container.cpu.unwrap_or(0) >= 0, || {
+        format!("Invalid setting for container '{name}'. 'cpu' must not be negative.")
+    })?;
     ensure(definition.memory.is_some() || hard.is_some() || soft.is_some(), || {
-        format!("Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified.")
+        format!(
+            "Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
+        )
     })?;
     for (field, value) in [("memory", hard), ("memoryReservation", soft)] {
         ensure(value.is_none_or(|mib| mib >= MEMORY_MIN), || {
@@ -46,7 +50,9 @@ fn memory(definition: &TaskDefinition, container: &ContainerDefinition) -> Check
         })?;
     }
     ensure(hard.zip(soft).is_none_or(|(hard, soft)| hard >= soft), || {
-        format!("Invalid setting for container '{name}'. 'memory' must be greater than or equal to 'memoryReservation'.")
+        format!(
+            "Invalid setting for container '{name}'. 'memory' must be greater than or equal to 'memoryReservation'."
+        )
     })
 }
 
@@ -68,19 +74,27 @@ fn network(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
         ensure(!(awsvpc && given), || format!("{field} is not supported on container when networkMode=awsvpc."))?;
     }
     if let Some(hostname) = &container.hostname {
-        let fine = (1..=253).contains(&hostname.len()) && hostname.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        let fine = (1..=253).contains(&hostname.len())
+            && hostname.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         ensure(fine, || "Container.hostname contains invalid characters.".to_owned())?;
     }
     for server in container.dns_servers.iter().flatten() {
         ensure(server.parse::<IpAddr>().is_ok(), || {
-            format!("Invalid setting for container '{}'. The DNS server '{server}' is not an IP address.", name(container))
+            format!(
+                "Invalid setting for container '{}'. The DNS server '{server}' is not an IP address.",
+                name(container)
+            )
         })?;
     }
     for host in container.extra_hosts.iter().flatten() {
-        let (hostname, address) = (host.hostname.as_deref().unwrap_or_default(), host.ip_address.as_deref().unwrap_or_default());
+        let (hostname, address) =
+            (host.hostname.as_deref().unwrap_or_default(), host.ip_address.as_deref().unwrap_or_default());
         let fine = !hostname.is_empty() && !hostname.contains(char::is_whitespace) && address.parse::<IpAddr>().is_ok();
         ensure(fine, || {
-            format!("Invalid setting for container '{}'. The extra host '{hostname}' needs a name and an IP address, not '{address}'.", name(container))
+            format!(
+                "Invalid setting for container '{}'. The extra host '{hostname}' needs a name and an IP address, not '{address}'.",
+                name(container)
+            )
         })?;
     }
     Ok(())
@@ -89,18 +103,34 @@ fn network(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
 fn environment(container: &ContainerDefinition) -> Check {
     for variable in container.environment.iter().flatten() {
         let key = variable.name.as_deref().unwrap_or_default();
-        ensure(!key.is_empty(), || format!("Invalid setting for container '{}'. An environment variable's name should not be null or empty.", name(container)))?;
-        ensure(!key.contains(['=', '\0']), || format!("Invalid setting for container '{}'. The environment variable name '{key}' contains invalid characters.", name(container)))?;
+        ensure(!key.is_empty(), || {
+            format!(
+                "Invalid setting for container '{}'. An environment variable's name should not be null or empty.",
+                name(container)
+            )
+        })?;
+        ensure(!key.contains(['=', '\0']), || {
+            format!(
+                "Invalid setting for container '{}'. The environment variable name '{key}' contains invalid characters.",
+                name(container)
+            )
+        })?;
     }
     let files = container.environment_files.as_deref().unwrap_or_default();
     ensure(files.len() <= ENVIRONMENT_FILES_MAX, || {
-        format!("Invalid setting for container '{}'. It can have at most {ENVIRONMENT_FILES_MAX} environment files.", name(container))
+        format!(
+            "Invalid setting for container '{}'. It can have at most {ENVIRONMENT_FILES_MAX} environment files.",
+            name(container)
+        )
     })?;
     for file in files {
         let arn = file.value.as_deref().unwrap_or_default();
         let fine = arn.starts_with("arn:") && arn.split(':').nth(2) == Some("s3") && arn.ends_with(".env");
         ensure(fine, || {
-            format!("Invalid setting for container '{}'. The environment file '{arn}' must be the ARN of an S3 object that ends in .env.", name(container))
+            format!(
+                "Invalid setting for container '{}'. The environment file '{arn}' must be the ARN of an S3 object that ends in .env.",
+                name(container)
+            )
         })?;
     }
     Ok(())
@@ -113,20 +143,30 @@ fn secrets(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
     if (!secrets.is_empty() || !log_secrets.is_empty() || container.repository_credentials.is_some())
         && definition.execution_role_arn.is_none()
     {
-        let what = if container.repository_credentials.is_some() { "repository credentials" } else { "container secrets" };
-        return Err(errors::client(format!("When you are specifying {what}, you must also specify a value for 'executionRoleArn'.")));
+        let what =
+            if container.repository_credentials.is_some() { "repository credentials" } else { "container secrets" };
+        return Err(errors::client(format!(
+            "When you are specifying {what}, you must also specify a value for 'executionRoleArn'."
+        )));
     }
     let mut names: BTreeSet<&str> = container.environment.iter().flatten().filter_map(|v| v.name.as_deref()).collect();
     for secret in secrets {
         let key = secret.name.as_deref().unwrap_or_default();
-        ensure(!key.is_empty() && !key.contains(['=', '\0']), || format!("Invalid setting for container '{}'. A secret's name should not be null or empty.", name(container)))?;
+        ensure(!key.is_empty() && !key.contains(['=', '\0']), || {
+            format!("Invalid setting for container '{}'. A secret's name should not be null or empty.", name(container))
+        })?;
         ensure(names.insert(key), || {
-            format!("The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '{key}'.")
+            format!(
+                "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '{key}'."
+            )
         })?;
     }
     for secret in secrets.iter().chain(log_secrets) {
         ensure(secret.value_from.as_deref().is_some_and(|v| !v.is_empty()), || {
-            format!("Invalid setting for container '{}'. A secret's valueFrom should not be null or empty.", name(container))
+            format!(
+                "Invalid setting for container '{}'. A secret's valueFrom should not be null or empty.",
+                name(container)
+            )
         })?;
     }
     Ok(())
@@ -139,7 +179,9 @@ fn health_check(container: &ContainerDefinition) -> Check {
     let form = command.first().map(String::as_str);
     let fine = matches!((form, command.len()), (Some("CMD"), 2..) | (Some("CMD-SHELL"), 2));
     ensure(fine, || {
-        format!("Invalid health check for container '{label}'. The command must be CMD with arguments, or CMD-SHELL with one string.")
+        format!(
+            "Invalid health check for container '{label}'. The command must be CMD with arguments, or CMD-SHELL with one string."
+        )
     })?;
     for (field, value, min, max) in [
         ("interval", check.interval, 5, 300),
@@ -159,10 +201,14 @@ fn restart_policy(container: &ContainerDefinition) -> Check {
     let label = name(container);
     let codes = policy.ignored_exit_codes.as_deref().unwrap_or_default();
     ensure(codes.len() <= 50 && codes.iter().all(|code| (0..=255).contains(code)), || {
-        format!("Invalid restart policy for container '{label}'. It can have at most 50 ignored exit codes, each from 0 to 255.")
+        format!(
+            "Invalid restart policy for container '{label}'. It can have at most 50 ignored exit codes, each from 0 to 255."
+        )
     })?;
     ensure(policy.restart_attempt_period.is_none_or(|s| (60..=1800).contains(&s)), || {
-        format!("Invalid restart policy for container '{label}'. 'restartAttemptPeriod' must be from 60 to 1800 seconds.")
+        format!(
+            "Invalid restart policy for container '{label}'. 'restartAttemptPeriod' must be from 60 to 1800 seconds."
+        )
     })
 }
 
@@ -179,12 +225,22 @@ fn process(container: &ContainerDefinition) -> Check {
     if let Some(directory) = &container.working_directory {
         // A drive letter is a Windows container's.
         let fine = directory.starts_with('/') || directory.as_bytes().get(1) == Some(&b':');
-        ensure(fine, || format!("Invalid setting for container '{}'. The working directory '{directory}' must be an absolute path.", name(container)))?;
+        ensure(fine, || {
+            format!(
+                "Invalid setting for container '{}'. The working directory '{directory}' must be an absolute path.",
+                name(container)
+            )
+        })?;
     }
     if let Some(user) = &container.user {
         let parts: Vec<&str> = user.split(':').collect();
         let fine = parts.len() <= 2 && parts.iter().all(|p| !p.is_empty() && !p.contains(char::is_whitespace));
-        ensure(fine, || format!("Invalid setting for container '{}'. The user '{user}' must be a user or user:group, by name or number.", name(container)))?;
+        ensure(fine, || {
+            format!(
+                "Invalid setting for container '{}'. The user '{user}' must be a user or user:group, by name or number.",
+                name(container)
+            )
+        })?;
     }
     ensure(container.docker_labels.iter().flatten().all(|(key, _)| !key.is_empty()), || {
         format!("Invalid setting for container '{}'. A Docker label's name should not be empty.", name(container))
@@ -192,7 +248,10 @@ fn process(container: &ContainerDefinition) -> Check {
     let specs = container.credential_specs.as_deref().unwrap_or_default();
     let fine = specs.iter().all(|s| s.starts_with("credentialspec:") || s.starts_with("credentialspecdomainless:"));
     ensure(specs.len() <= 1 && fine, || {
-        format!("Invalid setting for container '{}'. credentialSpecs can have one entry, which begins with credentialspec: or credentialspecdomainless:.", name(container))
+        format!(
+            "Invalid setting for container '{}'. credentialSpecs can have one entry, which begins with credentialspec: or credentialspecdomainless:.",
+            name(container)
+        )
     })
 }
 
@@ -201,7 +260,9 @@ fn resources(definition: &TaskDefinition, container: &ContainerDefinition) -> Ch
     for requirement in container.resource_requirements.iter().flatten() {
         let kind = requirement.r#type.as_deref().unwrap_or_default();
         let value = requirement.value.as_deref();
-        ensure(kinds.insert(kind), || format!("Invalid setting for container '{}'. It requires {kind} twice.", name(container)))?;
+        ensure(kinds.insert(kind), || {
+            format!("Invalid setting for container '{}'. It requires {kind} twice.", name(container))
+        })?;
         let known = |device: &str| {
             definition.inference_accelerators.iter().flatten().any(|a| a.device_name.as_deref() == Some(device))
         };
@@ -212,7 +273,11 @@ fn resources(definition: &TaskDefinition, container: &ContainerDefinition) -> Ch
             _ => value.and_then(|v| v.parse::<u32>().ok()).is_some_and(|count| count > 0),
         };
         ensure(fine, || {
-            format!("Invalid setting for container '{}'. '{}' is not a value for the resource {kind}.", name(container), value.unwrap_or("null"))
+            format!(
+                "Invalid setting for container '{}'. '{}' is not a value for the resource {kind}.",
+                name(container),
+                value.unwrap_or("null")
+            )
         })?;
     }
     Ok(())

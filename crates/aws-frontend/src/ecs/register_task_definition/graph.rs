@@ -2,6 +2,7 @@
 
 use super::validate::{Check, ensure, name};
 use aws_api::ecs::ContainerDefinition;
+use std::collections::BTreeSet;
 
 pub(super) fn all(containers: &[ContainerDefinition]) -> Check {
     for container in containers {
@@ -9,8 +10,8 @@ pub(super) fn all(containers: &[ContainerDefinition]) -> Check {
         links(container, containers)?;
         volumes_from(container, containers)?;
     }
-    ensure(!has_cycle(containers, |c| dependencies(c)), || "Container dependsOn contains a cycle.".to_owned())?;
-    ensure(!has_cycle(containers, |c| sources(c)), || "Container volumesFrom contains a cycle.".to_owned())?;
+    ensure(!has_cycle(containers, dependencies), || "Container dependsOn contains a cycle.".to_owned())?;
+    ensure(!has_cycle(containers, sources), || "Container volumesFrom contains a cycle.".to_owned())?;
     let all = |c| dependencies(c).chain(sources(c)).chain(linked(c));
     ensure(!has_cycle(containers, all), || {
         "Containers wait for each other in a cycle of dependsOn, links and volumesFrom.".to_owned()
@@ -54,7 +55,10 @@ fn links(container: &ContainerDefinition, containers: &[ContainerDefinition]) ->
     for link in container.links.iter().flatten() {
         let (target, alias) = link.split_once(':').map_or((link.as_str(), None), |(t, a)| (t, Some(a)));
         ensure(containers.iter().any(|c| name(c) == target), || {
-            format!("Invalid link '{link}' of container '{}': the container '{target}' does not exist.", name(container))
+            format!(
+                "Invalid link '{link}' of container '{}': the container '{target}' does not exist.",
+                name(container)
+            )
         })?;
         ensure(target != name(container), || format!("Container '{target}' cannot be linked to itself."))?;
         ensure(alias.is_none_or(super::validate::is_name), || {
@@ -75,29 +79,19 @@ fn volumes_from(container: &ContainerDefinition, containers: &[ContainerDefiniti
     Ok(())
 }
 
-/// Whether containers that wait for each other can never start: takes away those that wait for nobody until none is left.
+/// Whether containers wait for each other so that none of them can be the first: takes away those that wait for nobody,
+/// until none is left or none can go.
 fn has_cycle<'a, I: Iterator<Item = &'a str>>(
     containers: &'a [ContainerDefinition],
     waits_for: impl Fn(&'a ContainerDefinition) -> I,
 ) -> bool {
-    let mut left: Vec<&ContainerDefinition> = containers.iter().collect();
+    let mut left: Vec<(&str, Vec<&str>)> = containers.iter().map(|c| (name(c), waits_for(c).collect())).collect();
     loop {
-        let waiting = |c: &&ContainerDefinition| waits_for_any(waits_for_names(&waits_for, c), &left);
-        let rest: Vec<_> = left.iter().copied().filter(waiting).collect();
-        if rest.len() == left.len() {
-            return !rest.is_empty();
+        let names: BTreeSet<&str> = left.iter().map(|(name, _)| *name).collect();
+        let before = left.len();
+        left.retain(|(_, waits_for)| waits_for.iter().any(|wanted| names.contains(wanted)));
+        if left.len() == before {
+            return before > 0;
         }
-        left = rest;
     }
-}
-
-fn waits_for_names<'a, I: Iterator<Item = &'a str>>(
-    waits_for: &impl Fn(&'a ContainerDefinition) -> I,
-    container: &&'a ContainerDefinition,
-) -> I {
-    waits_for(container)
-}
-
-fn waits_for_any<'a>(mut names: impl Iterator<Item = &'a str>, left: &[&ContainerDefinition]) -> bool {
-    names.any(|wanted| left.iter().any(|c| name(c) == wanted))
 }

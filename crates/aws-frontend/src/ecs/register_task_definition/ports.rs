@@ -19,12 +19,17 @@ pub(super) fn all(definition: &TaskDefinition, containers: &[ContainerDefinition
         })?;
         let ranges = mappings.iter().filter(|m| m.container_port_range.is_some()).count();
         ensure(ranges <= RANGES_MAX, || {
-            format!("Invalid port mappings of container '{}'. It can have at most {RANGES_MAX} port ranges.", name(container))
+            format!(
+                "Invalid port mappings of container '{}'. It can have at most {RANGES_MAX} port ranges.",
+                name(container)
+            )
         })?;
         for mapping in mappings {
             one(container, mapping, mode)?;
             if let Some(port_name) = mapping.name.as_deref() {
-                ensure(names.insert(port_name), || format!("Port mapping names must be unique: '{port_name}' is used twice."))?;
+                ensure(names.insert(port_name), || {
+                    format!("Port mapping names must be unique: '{port_name}' is used twice.")
+                })?;
             }
             let protocol = mapping.protocol.as_deref().unwrap_or("tcp");
             for port in fixed_ports(mapping, mode) {
@@ -41,11 +46,17 @@ fn one(container: &ContainerDefinition, mapping: &PortMapping, mode: &str) -> Ch
     let label = name(container);
     if let Some(range) = &mapping.container_port_range {
         ensure(mapping.container_port.is_none() && mapping.host_port.is_none(), || {
-            format!("Invalid port mapping of container '{label}'. containerPortRange cannot be used together with containerPort or hostPort.")
+            format!(
+                "Invalid port mapping of container '{label}'. containerPortRange cannot be used together with containerPort or hostPort."
+            )
         })?;
-        ensure(mode != "host", || "containerPortRange is only supported when networkMode is awsvpc or bridge.".to_owned())?;
+        ensure(mode != "host", || {
+            "containerPortRange is only supported when networkMode is awsvpc or bridge.".to_owned()
+        })?;
         ensure(port_range(range).is_some(), || {
-            format!("Invalid port mapping of container '{label}'. The range '{range}' must be two ports from 1 to 65535, such as 8000-8010.")
+            format!(
+                "Invalid port mapping of container '{label}'. The range '{range}' must be two ports from 1 to 65535, such as 8000-8010."
+            )
         })?;
     } else {
         let port = mapping.container_port.unwrap_or(0);
@@ -65,7 +76,9 @@ fn one(container: &ContainerDefinition, mapping: &PortMapping, mode: &str) -> Ch
             && !port_name.starts_with('-')
             && port_name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
         ensure(fine, || {
-            format!("Invalid port mapping name '{port_name}'. Use up to 64 lower-case letters, digits, underscores and hyphens, and no hyphen first.")
+            format!(
+                "Invalid port mapping name '{port_name}'. Use up to 64 lower-case letters, digits, underscores and hyphens, and no hyphen first."
+            )
         })?;
     }
     Ok(())

@@ -48,17 +48,35 @@ mod tests {
 
     #[test]
     fn cpu_and_memory_are_understood_in_every_documented_spelling() {
-        for (text, units) in [("256", 256), ("1 vCPU", 1024), ("1vcpu", 1024), (".25 vCPU", 256), ("0.5 VCPU", 512), ("16 vCPUs", 16384)] {
+        for (text, units) in
+            [("256", 256), ("1 vCPU", 1024), ("1vcpu", 1024), (".25 vCPU", 256), ("0.5 VCPU", 512), ("16 vCPUs", 16384)]
+        {
             assert_eq!(cpu_units(text), Some(units), "{text}");
         }
-        for (text, mib) in [("512", 512), ("1 GB", 1024), ("0.5GB", 512), ("2gb", 2048), ("30 GB", 30720), ("100 MB", 100)] {
+        for (text, mib) in
+            [("512", 512), ("1 GB", 1024), ("0.5GB", 512), ("2gb", 2048), ("30 GB", 30720), ("100 MB", 100)]
+        {
             assert_eq!(memory_mib(text), Some(mib), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_whole_number_of_units_is_no_size() {
-        for text in ["", " ", ".", "vCPU", "-1", "1 GB", "a", "0.0001 vCPU", "1e3", "99999999999999999999", "4194304 vCPU", "+5", "1.2.3"] {
+        for text in [
+            "",
+            " ",
+            ".",
+            "vCPU",
+            "-1",
+            "1 GB",
+            "a",
+            "0.0001 vCPU",
+            "1e3",
+            "99999999999999999999",
+            "4194304 vCPU",
+            "+5",
+            "1.2.3",
+        ] {
             assert_eq!(cpu_units(text), None, "{text}");
         }
         assert_eq!(memory_mib("1 vCPU"), None);

@@ -67,10 +67,14 @@ fn tags(input: &RegisterTaskDefinitionInput) -> Check {
             return refuse(format!("The tag key '{key}' begins with 'aws:', which only AWS may use."));
         }
         if key.chars().count() > 128 || value.chars().count() > 256 {
-            return refuse(format!("The tag '{key}' is too long: a key has at most 128 characters, a value at most 256."));
+            return refuse(format!(
+                "The tag '{key}' is too long: a key has at most 128 characters, a value at most 256."
+            ));
         }
         if !key.chars().chain(value.chars()).all(is_tag_char) {
-            return refuse(format!("The tag '{key}' has a character that is no letter, digit, space or one of _ . : / = + - @."));
+            return refuse(format!(
+                "The tag '{key}' has a character that is no letter, digit, space or one of _ . : / = + - @."
+            ));
         }
         if !keys.insert(key) {
             return refuse(format!("Duplicate tag key '{key}'."));
@@ -118,12 +122,24 @@ pub(super) fn definition(definition: &TaskDefinition) -> Check {
 /// The task's own size, and that its containers fit into it.
 fn sizes(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Check {
     let cpu = definition.cpu.as_deref().map(|text| size::cpu_units(text).ok_or(text)).transpose();
-    let cpu = cpu.map_err(|text| errors::client(format!("Invalid 'cpu' setting for task: '{text}'. Use CPU units or vCPUs, such as '256' or '.25 vCPU'.")))?;
+    let cpu = cpu.map_err(|text| {
+        errors::client(format!(
+            "Invalid 'cpu' setting for task: '{text}'. Use CPU units or vCPUs, such as '256' or '.25 vCPU'."
+        ))
+    })?;
     let memory = definition.memory.as_deref().map(|text| size::memory_mib(text).ok_or(text)).transpose();
-    let memory = memory.map_err(|text| errors::client(format!("Invalid 'memory' setting for task: '{text}'. Use MiB or GB, such as '512' or '0.5 GB'.")))?;
+    let memory = memory.map_err(|text| {
+        errors::client(format!(
+            "Invalid 'memory' setting for task: '{text}'. Use MiB or GB, such as '512' or '0.5 GB'."
+        ))
+    })?;
     if let Some(cpu) = cpu {
         ensure(TASK_CPU.contains(&cpu), || {
-            format!("Invalid 'cpu' setting for task: {cpu}. It must be from {} to {} CPU units.", TASK_CPU.start(), TASK_CPU.end())
+            format!(
+                "Invalid 'cpu' setting for task: {cpu}. It must be from {} to {} CPU units.",
+                TASK_CPU.start(),
+                TASK_CPU.end()
+            )
         })?;
         let sum: i64 = containers.iter().map(|c| i64::from(c.cpu.unwrap_or(0))).sum();
         ensure(sum <= i64::from(cpu), || {
@@ -131,14 +147,19 @@ fn sizes(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Che
         })?;
     }
     if let Some(memory) = memory {
-        ensure(memory >= MEMORY_MIN as u32, || format!("Invalid 'memory' setting for task: {memory}. It must be at least {MEMORY_MIN} MiB."))?;
+        ensure(memory >= MEMORY_MIN as u32, || {
+            format!("Invalid 'memory' setting for task: {memory}. It must be at least {MEMORY_MIN} MiB.")
+        })?;
         let sum: i64 = containers.iter().map(|c| i64::from(c.memory_reservation.or(c.memory).unwrap_or(0))).sum();
         ensure(sum <= i64::from(memory), || {
             format!("The containers' memory adds up to {sum} MiB, which is more than the task's {memory}.")
         })?;
         for container in containers {
             ensure(i64::from(container.memory.unwrap_or(0)) <= i64::from(memory), || {
-                format!("Invalid setting for container '{}'. 'memory' must not be greater than the task's {memory} MiB.", name(container))
+                format!(
+                    "Invalid setting for container '{}'. 'memory' must not be greater than the task's {memory} MiB.",
+                    name(container)
+                )
             })?;
         }
     }
@@ -173,7 +194,8 @@ fn task(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Chec
     if definition.trusted_execution_configuration.is_some() {
         let required = definition.requires_compatibilities.as_deref().unwrap_or_default();
         ensure(required.iter().any(|r| r == "MANAGED_INSTANCES"), || {
-            "trustedExecutionConfiguration is only supported when requiresCompatibilities has MANAGED_INSTANCES.".to_owned()
+            "trustedExecutionConfiguration is only supported when requiresCompatibilities has MANAGED_INSTANCES."
+                .to_owned()
         })?;
     }
     Ok(())
@@ -182,7 +204,8 @@ fn task(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Chec
 /// An ARN of a role, or a role's short name.
 fn role(reference: Option<&str>) -> Check {
     let Some(reference) = reference else { return Ok(()) };
-    let short = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c));
+    let short =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c));
     let fine = match reference.strip_prefix("arn:") {
         Some(rest) => {
             let parts: Vec<&str> = rest.splitn(5, ':').collect();
@@ -198,7 +221,10 @@ fn role(reference: Option<&str>) -> Check {
 fn placement(definition: &TaskDefinition) -> Check {
     let constraints = definition.placement_constraints.as_deref().unwrap_or_default();
     ensure(constraints.len() <= CONSTRAINTS_MAX, || {
-        format!("A task definition can have at most {CONSTRAINTS_MAX} placement constraints, not {}.", constraints.len())
+        format!(
+            "A task definition can have at most {CONSTRAINTS_MAX} placement constraints, not {}.",
+            constraints.len()
+        )
     })?;
     for constraint in constraints {
         ensure(constraint.r#type.as_deref() == Some("memberOf"), || {
@@ -225,7 +251,9 @@ fn proxy(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Che
     })?;
     let has = |name: &str| {
         let properties = proxy.properties.iter().flatten();
-        properties.into_iter().any(|p| p.name.as_deref() == Some(name) && p.value.as_deref().is_some_and(|v| !v.is_empty()))
+        properties
+            .into_iter()
+            .any(|p| p.name.as_deref() == Some(name) && p.value.as_deref().is_some_and(|v| !v.is_empty()))
     };
     ensure(has("IgnoredUID") || has("IgnoredGID"), || {
         "proxyConfiguration must have the property IgnoredUID or IgnoredGID.".to_owned()
