@@ -50,7 +50,11 @@ async fn main() -> Result<(), Failure> {
     store.close().await;
     let reopened = Instant::now();
     let again = SqliteStore::open(SqliteOptions::new(folder.path().join("store.db"))).await?;
-    println!("  reopened in {:.1} ms, revision {}", reopened.elapsed().as_secs_f64() * 1e3, again.status().await?.revision);
+    println!(
+        "  reopened in {:.1} ms, revision {}",
+        reopened.elapsed().as_secs_f64() * 1e3,
+        again.status().await?.revision
+    );
     again.close().await;
     Ok(())
 }

@@ -43,13 +43,18 @@ use state::State;
 use turn::Core;
 use writer::{MAX_BATCH, Writer};
 
-/// How much history is kept for watchers and ranges in the past, in memory and on disk. The older half of the two limits counts.
+/// How much history is kept for watchers and ranges in the past, in memory and on disk: as long as neither limit is passed by more
+/// than an eighth. A store that has run out of space keeps none.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// At least so many revisions, unless they need more than `bytes`.
+    /// The number of revisions.
     pub revisions: u64,
-    /// About so many bytes of keys and values.
+    /// The bytes of keys and values, and some for each version.
     pub bytes: u64,
+}
+
+impl Retention {
+    const NONE: Retention = Retention { revisions: 0, bytes: 0 };
 }
 
 impl Default for Retention {

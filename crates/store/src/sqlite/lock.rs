@@ -26,8 +26,10 @@ impl StoreLock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        file.set_len(0).map_err(failed)?;
-        write!(file, "{}", std::process::id()).map_err(failed)?;
+        // Only a courtesy to whoever comes second: on a full disk the store opens without it.
+        if let Err(error) = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())) {
+            tracing::warn!(path = %path.display(), %error, "cannot note who holds the store");
+        }
         Ok(StoreLock { _file: file })
     }
 }

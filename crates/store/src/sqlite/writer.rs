@@ -81,13 +81,13 @@ impl Writer {
         loop {
             let mut turn = Turn::begin(&self.core, self.clock.now(), space.clone());
             batch.iter_mut().for_each(|request| turn.take(request));
-            turn.forget_old(self.keep);
+            // History is what a full store gives up first: it is lost only to watchers who can list again.
+            turn.forget_old(if matches!(space, Space::Enough) { self.keep } else { Retention::NONE });
             match self.make_durable(&turn) {
                 Ok(()) => return Ok((turn, space)),
                 Err(WriteError::Fatal(error)) => return Err(error),
                 Err(WriteError::NoSpace { cause }) => {
-                    // What the log holds already may fit into the database file and leave the log to be used anew.
-                    self.checkpoint_from(1)?;
+                    self.make_room()?;
                     space = match space {
                         Space::Enough => Space::NoGrowth(cause),
                         Space::NoGrowth(_) => Space::None(cause),
@@ -118,11 +118,23 @@ impl Writer {
         Ok(())
     }
 
+    /// Gives up what the disk holds in vain: useless rows, and a log whose pages fit into the database file.
+    fn make_room(&mut self) -> Result<(), rusqlite::Error> {
+        while !self.useless_rows.is_empty() && self.delete_useless()? {}
+        self.checkpoint_from(1).map(drop)
+    }
+
     /// One small step of housekeeping; whether there was anything to do.
     fn tidy(&mut self) -> Result<bool, rusqlite::Error> {
-        if self.useless_rows.len() < IDLE_DELETE_ROWS {
-            return self.checkpoint_from(IDLE_CHECKPOINT_PAGES);
+        let enough = if self.disk_is_full { 1 } else { IDLE_DELETE_ROWS };
+        if self.useless_rows.len() >= enough {
+            return self.delete_useless();
         }
+        self.checkpoint_from(IDLE_CHECKPOINT_PAGES)
+    }
+
+    /// Deletes some useless rows; false if even that does not fit on the disk.
+    fn delete_useless(&mut self) -> Result<bool, rusqlite::Error> {
         let useless_rows = self.oldest_useless(IDLE_DELETE_ROWS);
         let state = &self.core.state;
         let step = Step { before: state, after: state, leases: &[], useless_rows: &useless_rows };
