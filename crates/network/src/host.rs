@@ -20,6 +20,7 @@ use crate::nftables::set::Element;
 use crate::range::{Cidr, check_range};
 use crate::spec::{InstanceId, NetworkSpec};
 use crate::sysctl;
+use forwarding::Traces;
 
 /// One instance's handle on the namespace that it calls the host.
 ///
@@ -74,9 +75,9 @@ impl Host {
     /// The destinations that the host routes already, without those of this instance: what a new range must avoid.
     pub fn routes(&self) -> NetworkResult<Vec<Cidr>> {
         let route = self.route();
-        let prefix = self.instance.link_prefix();
         let links = route.links()?;
-        let own = |index| links.iter().any(|link| link.index == index && link.name.starts_with(&prefix));
+        let is_own = |name| InstanceId::of_link(name) == Some(self.instance);
+        let own = |index| links.iter().any(|link| link.index == index && is_own(&link.name));
         let routes = route.routes()?;
         Ok(routes.iter().filter(|route| !route.link.is_some_and(own)).map(|route| route.destination).collect())
     }
@@ -101,25 +102,37 @@ impl Host {
 
     /// Puts the instance's packet rules right, with the links that it has, and lets the host forward.
     fn ensure_rules(&self) -> NetworkResult<()> {
-        let links: Vec<_> = self.own_links()?.iter().map(|name| Element::interface(name)).collect();
         namespace::within(self.namespace(), || {
-            let forwarding_now = forwarding::comment_now()?;
-            let socket = self.netfilter();
-            let comment = forwarding::comment(forwarding_now, &socket.tables()?);
+            let forwarding_now = forwarding::remark_now()?;
+            let traces = self.traces()?;
+            let remark = forwarding::remark(forwarding_now, &traces);
+            let mut remarks = Batch::default();
+            let mut elements = Vec::new();
+            for link in traces.links.iter().filter(|link| InstanceId::of_link(&link.name) == Some(self.instance)) {
+                remarks.remark(link.index, &remark);
+                elements.push(Element::interface(&link.name));
+            }
             let table = self.instance.table();
             let mut transaction = Transaction::new(&table);
-            rules::ensure(&mut transaction, &comment);
-            transaction.add_elements(&rules::LINKS, &links);
-            transaction.commit(&socket)?;
+            rules::ensure(&mut transaction, &remark);
+            transaction.add_elements(&rules::LINKS, &elements);
+            transaction.commit(&self.netfilter())?;
+            self.route().transact(&remarks)?;
             forwarding::switch_on()
         })
     }
 
+    /// What all instances have in the host's namespace.
+    fn traces(&self) -> NetworkResult<Traces> {
+        let tables = self.netfilter().tables()?;
+        let links = self.route().links()?;
+        Ok(Traces { tables, links })
+    }
+
     /// The host's ends of the links to this instance's Networks.
     fn own_links(&self) -> NetworkResult<Vec<String>> {
-        let prefix = self.instance.link_prefix();
-        let links = self.route().links()?;
-        Ok(links.into_iter().map(|link| link.name).filter(|name| name.starts_with(&prefix)).collect())
+        let links = self.route().links()?.into_iter().map(|link| link.name);
+        Ok(links.filter(|name| InstanceId::of_link(name) == Some(self.instance)).collect())
     }
 
     /// The host's end of the link, when both its ends are there; what is left of half a link is removed.

@@ -36,6 +36,13 @@ impl InstanceId {
         format!("bp{self}")
     }
 
+    /// The instance that an interface of the host's namespace belongs to, if it is one of Bayplan's.
+    pub(crate) fn of_link(name: &str) -> Option<Self> {
+        let (id, index) = name.strip_prefix("bp")?.split_at_checked(8)?;
+        index.parse::<u16>().ok()?;
+        id.parse().ok()
+    }
+
     /// The instance's packet rules, in the host's namespace and in each of its own.
     pub(crate) fn table(self) -> String {
         format!("{TABLE_PREFIX}{self}")
@@ -221,6 +228,8 @@ mod tests {
         let spec = NetworkSpec { index: u16::MAX, ..vpc("10.42.0.0/16").unwrap() };
         assert_eq!(spec.host_link(instance), "bp0a1b2c3d65535");
         assert!(spec.host_link(instance).len() <= 15);
+        assert_eq!(InstanceId::of_link("bp0a1b2c3d65535"), Some(instance));
+        assert_eq!(["bp0", "bp0a1b2c3d", "bp0a1b2c3dx", "eth0"].map(InstanceId::of_link), [None; 4]);
         for wrong in ["0A1B2C3D", "0a1b2c3", "0a1b2c3d4", "+a1b2c3d", "ä1b2c3d"] {
             assert!(wrong.parse::<InstanceId>().is_err(), "{wrong} was accepted");
         }

@@ -95,7 +95,7 @@ fn what_another_process_finds_is_adopted_and_its_endpoints_and_ports_go_on() {
             within(namespace.as_fd(), || std::net::TcpStream::connect((task.address, 80)).expect("connected"));
         drop((host, network));
 
-        let host = Host::open(instance(INSTANCE), folder.path().join("net")).expect("a host");
+        let host = Host::open(instance(INSTANCE), folder.net()).expect("a host");
         let before = everything();
         let network = host.ensure_network(spec(0, "10.42.0.0/16")).expect("adopted");
         let without_handles = |text: String| text.replace(|letter: char| letter.is_whitespace(), " ");
@@ -119,7 +119,7 @@ fn half_of_what_a_crash_left_is_completed_and_half_of_it_can_be_removed() {
         let before = everything();
         let Fixture { folder, host, network } = Fixture::new();
         let link = format!("bp{INSTANCE}0");
-        let kept = folder.path().join("net/net0");
+        let kept = folder.net().join("net0");
         let damages: [(&str, &dyn Fn()); 4] = [
             ("the link is gone", &|| ip(&format!("link del {link}"))),
             ("the rules are gone", &|| assert_eq!(read_command("nft", "flush ruleset"), "")),
@@ -148,8 +148,6 @@ fn half_of_what_a_crash_left_is_completed_and_half_of_it_can_be_removed() {
             damage();
             host.remove().unwrap_or_else(|error| panic!("{what}: {error:?}"));
             assert_eq!(host.leftovers().expect("a list"), Vec::<String>::new(), "{what}");
-            // With the packet rules, the memory of the setting is gone too: forwarding is safer left on.
-            fs::write(SETTING, "0").expect("set");
             assert_eq!(everything(), before, "{what}");
             host.ensure_network(spec(0, "10.42.0.0/16")).expect("made anew");
         }
@@ -164,8 +162,8 @@ fn two_instances_and_two_networks_live_side_by_side_and_the_last_restores_the_ho
         let before = everything();
         let one = Fixture::new();
         let second = one.host.ensure_network(spec(1, "10.43.0.0/16")).expect("a second Network");
-        let folder = tempfile::tempdir().expect("a folder");
-        let other = Host::open(instance(OTHER), folder.path().join("net")).expect("a host");
+        let folder = Folder::new();
+        let other = Host::open(instance(OTHER), folder.net()).expect("a host");
         let taken = other.ensure_network(spec(0, "10.42.0.0/16")).expect_err("the range is the first instance's");
         assert!(matches!(&taken, NetworkError::RangeTaken { .. }), "{taken}");
         assert_eq!(
@@ -218,7 +216,7 @@ fn a_flushed_ruleset_is_put_right_by_the_next_published_port() {
 fn remove_touches_nothing_in_its_folder_that_it_did_not_make() {
     on_a_fresh_host(|| {
         let fixture = Fixture::new();
-        let foreign = fixture.folder.path().join("net/notes.txt");
+        let foreign = fixture.folder.net().join("notes.txt");
         fs::write(&foreign, "keep me").expect("written");
         fixture.host.remove().expect("removed");
         assert_eq!(fs::read_to_string(foreign).expect("still there"), "keep me");
@@ -247,8 +245,8 @@ fn a_range_that_the_host_routes_elsewhere_is_refused_and_nothing_is_made() {
         let _outside = outside_world();
         ip("route add 10.42.7.0/24 via 198.51.100.2");
         let before = everything();
-        let folder = tempfile::tempdir().expect("a folder");
-        let host = Host::open(instance(INSTANCE), folder.path().join("net")).expect("a host");
+        let folder = Folder::new();
+        let host = Host::open(instance(INSTANCE), folder.net()).expect("a host");
         let error = host.ensure_network(spec(0, "10.42.0.0/16")).expect_err("taken");
         assert!(error.to_string().contains("10.42.7.0/24"), "{error}");
         assert_eq!(everything(), before);

@@ -14,8 +14,8 @@ const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 fn with_a_host(test: impl FnOnce(&Host) + Send + 'static) {
     on_a_fresh_host(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        test(&Host::open(instance(INSTANCE), folder.path().join("net")).expect("a host"));
+        let folder = Folder::new();
+        test(&Host::open(instance(INSTANCE), folder.net()).expect("a host"));
     });
 }
 

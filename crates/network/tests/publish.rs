@@ -130,7 +130,7 @@ fn nothing_is_delivered_to_the_hosts_loopback_from_a_network() {
         let fixture = Fixture::new();
         let server = UdpSocket::bind((LOOPBACK, 2375)).expect("a socket");
         server.set_read_timeout(Some(REFUSAL)).expect("set");
-        let kept: OwnedFd = File::open(fixture.folder.path().join("net/net0")).expect("the routing namespace").into();
+        let kept: OwnedFd = File::open(fixture.folder.net().join("net0")).expect("the routing namespace").into();
         within(kept.as_fd(), || {
             ip("route del local 127.0.0.0/8 dev lo table local");
             ip("route del local 127.0.0.1 dev lo table local");

@@ -1,9 +1,11 @@
 //! The host's `ip_forward` setting: switched on with the first instance of a machine, restored by the last.
 //!
-//! What it was before is kept as the comment of each instance's table in the kernel, so it lives exactly as long as the
-//! setting itself (a reboot ends both) and every other instance and process can read it.
+//! What it was before is remarked on each instance's packet rules and links, in the kernel: so the remark ends when the
+//! setting does (at reboot), every other instance and process can read it, and one of the two survives the deletion of
+//! the other (`nft flush ruleset`).
 
 use crate::error::NetworkResult;
+use crate::netlink::link::Link;
 use crate::nftables::Table;
 use crate::spec::{InstanceId, TABLE_PREFIX};
 use crate::sysctl;
@@ -11,32 +13,50 @@ use crate::sysctl;
 const SETTING: &str = "ipv4/ip_forward";
 const WORDS: &str = "net.ipv4.ip_forward was ";
 
-/// The setting as it is now, as a comment. Read it before the tables: if another instance switched it on, then that
-/// instance's table is there to be seen.
-pub(super) fn comment_now() -> NetworkResult<String> {
+/// Whatever instances have in the host's namespace now.
+#[derive(Debug)]
+pub(super) struct Traces {
+    pub(super) tables: Vec<Table>,
+    pub(super) links: Vec<Link>,
+}
+
+impl Traces {
+    /// What the setting was before the first instance of the machine, as a remark.
+    fn remark(&self) -> Option<&str> {
+        let tables =
+            self.tables.iter().filter(|table| table.name.starts_with(TABLE_PREFIX)).map(|table| &table.comment);
+        let links = self.links.iter().filter(|link| InstanceId::of_link(&link.name).is_some()).map(|link| &link.alias);
+        tables.chain(links).map(String::as_str).find(|text| text.starts_with(WORDS))
+    }
+
+    /// Whether an instance other than this one is here.
+    pub(super) fn has_others_than(&self, instance: InstanceId) -> bool {
+        let own = instance.table();
+        let other_link = |link: &Link| InstanceId::of_link(&link.name).is_some_and(|found| found != instance);
+        self.tables.iter().any(|table| table.name.starts_with(TABLE_PREFIX) && table.name != own)
+            || self.links.iter().any(other_link)
+    }
+}
+
+/// The setting as it is now, as a remark. Read it before the traces: if another instance switched it on, then what that
+/// instance has is there to be seen.
+pub(super) fn remark_now() -> NetworkResult<String> {
     Ok(format!("{WORDS}{}", sysctl::read(SETTING)?))
 }
 
-/// The comment for this instance's table: what any instance that was here before says, else what was read.
-pub(super) fn comment(now: String, tables: &[Table]) -> String {
-    let earlier = tables.iter().find(|table| table.name.starts_with(TABLE_PREFIX) && table.comment.starts_with(WORDS));
-    earlier.map_or(now, |table| table.comment.clone())
+/// The remark for this instance: what any instance that was here before says, else what was read.
+pub(super) fn remark(now: String, traces: &Traces) -> String {
+    traces.remark().map_or(now, str::to_owned)
 }
 
-/// Switches forwarding on. Call it with the table in place.
+/// Switches forwarding on. Call it with the remark in place.
 pub(super) fn switch_on() -> NetworkResult<()> {
     if sysctl::read(SETTING)? == "1" { Ok(()) } else { sysctl::write(SETTING, "1") }
 }
 
-/// Whether an instance other than this one has a table here.
-pub(super) fn others(instance: InstanceId, tables: &[Table]) -> bool {
-    let own = instance.table();
-    tables.iter().any(|table| table.name.starts_with(TABLE_PREFIX) && table.name != own)
-}
-
-/// Switches forwarding off again if this instance is the last and it was off before the first.
-pub(super) fn restore(instance: InstanceId, tables: &[Table]) -> NetworkResult<()> {
-    let own = instance.table();
-    let was_off = tables.iter().any(|table| table.name == own && table.comment == format!("{WORDS}0"));
-    if was_off && !others(instance, tables) { sysctl::write(SETTING, "0") } else { Ok(()) }
+/// Switches forwarding off again if this instance is the last and it was off before the first. Call it with the remark
+/// still in place.
+pub(super) fn restore(instance: InstanceId, traces: &Traces) -> NetworkResult<()> {
+    let was_off = traces.remark().is_some_and(|remark| remark == format!("{WORDS}0"));
+    if was_off && !traces.has_others_than(instance) { sysctl::write(SETTING, "0") } else { Ok(()) }
 }

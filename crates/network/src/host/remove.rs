@@ -16,6 +16,8 @@ impl Host {
     /// instance needs them. It needs no Network object, works after a crash half-way and when things are gone already,
     /// and may be repeated.
     pub fn remove(&self) -> NetworkResult<()> {
+        namespace::within(self.namespace(), || forwarding::restore(self.instance, &self.traces()?))?;
+        self.remove_table()?;
         for name in self.own_links()? {
             self.route().delete_link(&name)?;
         }
@@ -28,7 +30,10 @@ impl Host {
             }
             _ => (),
         }
-        namespace::within(self.namespace(), || self.remove_table())
+        // An instance that came up just now may have trusted in a setting that is restored since.
+        namespace::within(self.namespace(), || {
+            if self.traces()?.has_others_than(self.instance) { forwarding::switch_on() } else { Ok(()) }
+        })
     }
 
     /// What still exists with this instance's id, in words; empty after `remove`.
@@ -43,18 +48,13 @@ impl Host {
     }
 
     fn remove_table(&self) -> NetworkResult<()> {
-        let socket = self.netfilter();
-        let tables = socket.tables()?;
-        forwarding::restore(self.instance, &tables)?;
         let own = self.instance.table();
         let mut transaction = Transaction::new(&own);
         transaction.delete_table();
-        match transaction.commit(&socket) {
-            Err(refusal) if refusal.errno == Errno::ENOENT => (),
-            result => result?,
+        match transaction.commit(&self.netfilter()) {
+            Err(refusal) if refusal.errno == Errno::ENOENT => Ok(()),
+            result => Ok(result?),
         }
-        // An instance that came up just now may have found the setting on, and the table in whose comment it trusted gone.
-        if forwarding::others(self.instance, &socket.tables()?) { forwarding::switch_on() } else { Ok(()) }
     }
 
     /// The places of kept namespaces, those included that hold none any more. Both are files without a byte; whatever

@@ -15,6 +15,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_IFALIAS: u16 = 20;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
@@ -32,6 +33,8 @@ pub(crate) struct Link {
     pub(crate) mtu: u32,
     /// For one end of a veth pair: the index of the other end, in its own namespace.
     pub(crate) peer_index: Option<u32>,
+    /// A remark; empty when there is none.
+    pub(crate) alias: String,
 }
 
 /// The end of a veth pair that is made in another namespace.
@@ -108,6 +111,13 @@ impl Batch {
         });
     }
 
+    /// Writes a remark on a link, and brings it up.
+    pub(crate) fn remark(&mut self, index: u32, alias: &str) {
+        self.change_link(index, |link| {
+            link.bytes(IFLA_IFALIAS, alias.as_bytes());
+        });
+    }
+
     /// Brings a link up as it is.
     pub(crate) fn up(&mut self, index: u32) {
         self.change_link(index, |_| ());
@@ -170,5 +180,6 @@ fn parse(payload: &[u8]) -> Option<Link> {
         name: attributes.string(IFLA_IFNAME)?.to_owned(),
         mtu: attributes.u32(IFLA_MTU)?,
         peer_index: attributes.u32(IFLA_LINK),
+        alias: attributes.string(IFLA_IFALIAS).unwrap_or_default().to_owned(),
     })
 }

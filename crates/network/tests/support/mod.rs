@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use network::{Host, InstanceId, Network, NetworkSpec, UnitEndpoint};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 
 pub(crate) const INSTANCE: &str = "0badc0de";
@@ -56,17 +57,39 @@ pub(crate) fn spec(index: u16, range: &str) -> NetworkSpec {
     NetworkSpec::like_a_default_vpc(&name, index, range.parse().expect("a range"), 1400).expect("a layout")
 }
 
+/// A folder that can be removed although namespaces are kept in it.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// Where a host keeps its Networks.
+    pub(crate) fn net(&self) -> PathBuf {
+        self.0.path().join("net")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir(self.net()).into_iter().flatten().flatten() {
+            umount2(&entry.path(), MntFlags::MNT_DETACH).ok();
+        }
+    }
+}
+
 /// A host with one Network, in a folder that goes with it.
 pub(crate) struct Fixture {
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) folder: Folder,
     pub(crate) host: Host,
     pub(crate) network: Network,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let host = Host::open(instance(INSTANCE), folder.path().join("net")).expect("a host");
+        let folder = Folder::new();
+        let host = Host::open(instance(INSTANCE), folder.net()).expect("a host");
         let network = host.ensure_network(spec(0, "10.42.0.0/16")).expect("a Network");
         Self { folder, host, network }
     }
