@@ -53,7 +53,6 @@ fn code_and_docs(root: &Path) -> anyhow::Result<Output> {
     }
     let mut output = Output::default();
     output.own("crates/aws-api/src/services");
-    output.own("docs/compat");
     rust::emit(&models, &mut output)?;
     compat::emit(root, &models, &mut output)?;
     output.format(root)?;

@@ -18,7 +18,7 @@ pub fn decode<T: Structure>(route: &Route<'_>, body: &[u8]) -> Result<T, Service
     let serialization = |message| ServiceError::sender("SerializationException", message);
     match route.wire {
         Wire::Json { .. } => json::decode(body).map_err(|error| serialization(error.to_string())),
-        Wire::Cbor => cbor::decode(body).map_err(|error| serialization(error.to_string())),
+        Wire::Cbor { .. } => cbor::decode(body).map_err(|error| serialization(error.to_string())),
         Wire::Query { .. } => {
             route.form.decode(Dialect::Query).map_err(|message| ServiceError::sender("MalformedInput", message))
         }
@@ -37,7 +37,7 @@ pub fn answer<T: Structure>(
 ) -> Response<Bytes> {
     let body = match wire {
         Wire::Json { .. } => json::encode(output),
-        Wire::Cbor => cbor::encode(output),
+        Wire::Cbor { .. } => cbor::encode(output),
         Wire::Query { namespace } => xml::query(operation, namespace, output, request_id).into_bytes(),
         Wire::Ec2 { namespace } => xml::ec2(operation, namespace, output, request_id).into_bytes(),
     };
@@ -48,13 +48,13 @@ pub fn answer<T: Structure>(
 pub fn refuse(wire: Wire, error: &ServiceError, request_id: &str) -> Response<Bytes> {
     let body = match wire {
         Wire::Json { .. } => serde_json::Value::Object(error_object(error)).to_string().into_bytes(),
-        Wire::Cbor => cbor::from_json(&serde_json::Value::Object(error_object(error))),
+        Wire::Cbor { .. } => cbor::from_json(&serde_json::Value::Object(error_object(error))),
         Wire::Query { namespace } => xml::query_error(namespace, error, request_id).into_bytes(),
         Wire::Ec2 { .. } => xml::ec2_error(error, request_id).into_bytes(),
     };
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = respond(wire, status, body, request_id);
-    if matches!(wire, Wire::Json { query_mode: true, .. } | Wire::Cbor) {
+    if matches!(wire, Wire::Json { query_mode: true, .. } | Wire::Cbor { query_mode: true }) {
         let fault = if error.fault == Fault::Sender { "Sender" } else { "Receiver" };
         // Smithy, awsQueryCompatible: the code of the query protocol, and whose fault it is.
         if let Ok(value) = HeaderValue::from_str(&format!("{};{fault}", error.xml_code())) {
@@ -79,7 +79,7 @@ fn respond(wire: Wire, status: StatusCode, body: Vec<u8>, request_id: &str) -> R
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", id);
     }
-    if wire == Wire::Cbor {
+    if matches!(wire, Wire::Cbor { .. }) {
         headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
     }
     response
@@ -91,6 +91,6 @@ fn content_type(wire: Wire) -> &'static str {
         Wire::Json { version: JsonVersion::V1_1, .. } => "application/x-amz-json-1.1",
         Wire::Query { .. } => "text/xml",
         Wire::Ec2 { .. } => "text/xml;charset=UTF-8",
-        Wire::Cbor => "application/cbor",
+        Wire::Cbor { .. } => "application/cbor",
     }
 }

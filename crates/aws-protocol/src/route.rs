@@ -41,7 +41,7 @@ pub fn route<'r>(parts: &'r Parts, body: &'r [u8]) -> Result<Route<'r>, Refusal>
         return by_target(parts, target);
     }
     if wire::is_cbor(&parts.headers) {
-        return by_path(parts.uri.path());
+        return by_path(parts);
     }
     let is_form = wire::text(&parts.headers, "content-type").is_some_and(|kind| kind.starts_with(wire::FORM_TYPE));
     if is_form || parts.uri.query().is_some_and(wire::has_action) {
@@ -66,18 +66,19 @@ fn by_target<'r>(parts: &Parts, target: &str) -> Result<Route<'r>, Refusal> {
     found(api, name, wire)
 }
 
-fn by_path<'r>(path: &str) -> Result<Route<'r>, Refusal> {
+fn by_path<'r>(parts: &Parts) -> Result<Route<'r>, Refusal> {
+    let (wire, path) = (wire::cbor(&parts.headers), parts.uri.path());
     let mut segments = path.trim_start_matches('/').split('/');
     let mut after = |word| if segments.next() == Some(word) { segments.next() } else { None };
     let (Some(service), Some(name)) = (after("service"), after("operation")) else {
         let message = format!("a CBOR request goes to /service/NAME/operation/NAME, not to {path}");
-        return Err(Refusal::new(Wire::Cbor, unknown_operation(message)));
+        return Err(Refusal::new(wire, unknown_operation(message)));
     };
     let Some(api) = find(|api| api.target_prefix == Some(service) && api.protocols.contains(&Protocol::Cbor)) else {
         let message = format!("no service called {service} speaks CBOR here; {}", served());
-        return Err(Refusal::new(Wire::Cbor, unknown_operation(message)));
+        return Err(Refusal::new(wire, unknown_operation(message)));
     };
-    found(api, name, Wire::Cbor)
+    found(api, name, wire)
 }
 
 fn by_action<'r>(parts: &'r Parts, body: &'r [u8]) -> Result<Route<'r>, Refusal> {

@@ -238,3 +238,38 @@ fn matches_whole(pattern: &'static str, value: &str) -> bool {
 fn compile(pattern: &str) -> Option<Regex> {
     Regex::new(&format!("^(?:{pattern})$")).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn for_each_schema(schema: &'static Schema, check: &mut dyn FnMut(&'static Schema)) {
+        check(schema);
+        match schema.kind {
+            Kind::Structure { members, .. } => members.iter().for_each(|member| for_each_schema(member.schema, check)),
+            Kind::List { element, .. } => for_each_schema(element, check),
+            Kind::Map { key, value } => [key, value].into_iter().for_each(|schema| for_each_schema(schema, check)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_pattern_of_the_models_can_be_checked() {
+        let mut patterns = 0;
+        for operation in aws_api::APIS.iter().flat_map(|api| api.operations) {
+            for_each_schema(operation.input, &mut |schema| {
+                if let Some(pattern) = schema.pattern {
+                    patterns += 1;
+                    assert!(compile(pattern).is_some(), "{}: {pattern}", schema.name);
+                }
+            });
+        }
+        assert!(patterns > 20, "{patterns}");
+    }
+
+    #[test]
+    fn a_pattern_must_match_the_whole_string() {
+        assert!(matches_whole("[a-z]*|x1", "x1"));
+        assert!(!matches_whole("[a-z]*|x1", "x1y"));
+    }
+}

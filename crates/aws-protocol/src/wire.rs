@@ -17,8 +17,8 @@ pub enum Wire {
     Query { namespace: &'static str },
     /// EC2's dialect of the same.
     Ec2 { namespace: &'static str },
-    /// Smithy RPC v2 CBOR.
-    Cbor,
+    /// Smithy RPC v2 CBOR, with the same wish.
+    Cbor { query_mode: bool },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Wire {
         let headers = &parts.headers;
         let content_type = text(headers, "content-type").unwrap_or_default();
         if is_cbor(headers) {
-            Self::Cbor
+            cbor(headers)
         } else if headers.contains_key("x-amz-target") || content_type.contains("json") {
             json(headers)
         } else if content_type.starts_with(FORM_TYPE) || parts.uri.query().is_some_and(has_action) {
@@ -60,7 +60,15 @@ impl Wire {
 pub(crate) fn json(headers: &HeaderMap) -> Wire {
     let old = text(headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-amz-json-1.0"));
     let version = if old { JsonVersion::V1_0 } else { JsonVersion::V1_1 };
-    Wire::Json { version, query_mode: text(headers, "x-amzn-query-mode") == Some("true") }
+    Wire::Json { version, query_mode: query_mode(headers) }
+}
+
+pub(crate) fn cbor(headers: &HeaderMap) -> Wire {
+    Wire::Cbor { query_mode: query_mode(headers) }
+}
+
+fn query_mode(headers: &HeaderMap) -> bool {
+    text(headers, "x-amzn-query-mode") == Some("true")
 }
 
 pub(crate) fn is_cbor(headers: &HeaderMap) -> bool {

@@ -124,7 +124,7 @@ fn an_error_says_the_same_in_every_format() {
         <RequestID>7f1b3f8e-0000-4000-8000-000000000001</RequestID></Response>";
     assert_eq!(body(&response), expected);
 
-    let response = refuse(Wire::Cbor, &conflict(), ID);
+    let response = refuse(Wire::Cbor { query_mode: false }, &conflict(), ID);
     assert_eq!(header(&response, "smithy-protocol"), "rpc-v2-cbor");
     let value: serde_json::Value = ciborium::from_reader(&response.body()[..]).unwrap();
     assert_eq!((&value["__type"], &value["resourceIds"][0]), (&"ConflictException".into(), &"arn:1".into()));

@@ -79,7 +79,7 @@ fn an_unknown_operation_is_named_in_the_clients_own_format() {
         assert_eq!((error.status, error.fault), (400, Fault::Sender));
         assert!(error.message.contains(named), "{}", error.message);
         let code = match wire {
-            Wire::Json { .. } | Wire::Cbor => "UnknownOperationException",
+            Wire::Json { .. } | Wire::Cbor { .. } => "UnknownOperationException",
             _ if *named == "Action" => "MissingAction",
             _ => "InvalidAction",
         };

@@ -136,6 +136,32 @@ proptest! {
     }
 
     #[test]
+    fn whatever_we_sign_we_accept(
+        path in "(/[!-~&&[^?#<>\"`{}|\\\\^]]{0,9}){1,4}",
+        query in "([a-zA-Z0-9._~%+-]{0,6}=?[a-zA-Z0-9._~%+/:-]{0,6}&?){0,4}",
+        value in "[ -~]{0,30}",
+        body: Vec<u8>,
+        service in "(ecs|s3|sts)",
+        presigned: bool,
+    ) {
+        let headers = [
+            (b"host".to_vec(), b"[::1]:4566".to_vec()),
+            (b"x-amz-meta".to_vec(), value.into_bytes()),
+            (b"x-amz-meta".to_vec(), b"two  spaces".to_vec()),
+        ];
+        if let Some(mut parts) = parts(b"PUT", format!("{path}?{query}").as_bytes(), &headers) {
+            let body = if presigned { Vec::new() } else { body };
+            if presigned {
+                presign(&mut parts, &credentials(), "us-east-1", &service, now(), 60);
+            } else {
+                sign(&mut parts, &body, &credentials(), "us-east-1", &service, now());
+            }
+            let found = Verifier::default().verify(&parts, &body, &service, &key(), now());
+            prop_assert!(found.is_ok(), "{found:?}: {parts:?}");
+        }
+    }
+
+    #[test]
     fn nothing_that_a_client_sends_makes_the_verifier_panic(
         target in "/[ -~]{0,80}",
         authorization in "(AWS4-HMAC-SHA256 )?[ -~]{0,80}",
@@ -249,6 +275,7 @@ fn the_scope_must_be_of_this_service_and_region() {
 fn an_unsigned_payload_needs_permission_and_a_stated_hash_must_be_true() {
     for (stated, permitted, good) in [
         ("UNSIGNED-PAYLOAD", false, false),
+        ("UNSIGNED-PAYLOAD", true, true),
         ("44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", false, true),
         ("0000000000000000000000000000000000000000000000000000000000000000", false, false),
     ] {
@@ -298,6 +325,8 @@ fn each_protocol_names_each_problem_as_aws_does() {
         (&mismatch, Wire::JSON, "InvalidSignatureException", 400),
         (&mismatch, query, "SignatureDoesNotMatch", 403),
         (&mismatch, ec2, "AuthFailure", 401),
+        (&AuthProblem::WrongScope("late".to_owned()), query, "SignatureDoesNotMatch", 403),
+        (&AuthProblem::WrongScope("late".to_owned()), ec2, "AuthFailure", 401),
         (&refuse(CredentialProblem::Unknown), Wire::JSON, "UnrecognizedClientException", 400),
         (&refuse(CredentialProblem::Unknown), query, "InvalidClientTokenId", 403),
         (&refuse(CredentialProblem::Unknown), ec2, "AuthFailure", 401),

@@ -47,7 +47,7 @@ impl AuthProblem {
     /// The error that AWS answers with in the client's protocol; JSON services use HTTP 400 where query ones use 403.
     pub fn to_error(&self, wire: Wire) -> ServiceError {
         let (code, status) = match wire {
-            Wire::Json { .. } | Wire::Cbor => self.json_code(),
+            Wire::Json { .. } | Wire::Cbor { .. } => self.json_code(),
             Wire::Query { .. } => self.query_code(),
             Wire::Ec2 { .. } => self.ec2_code(),
         };
@@ -79,7 +79,7 @@ impl AuthProblem {
 
     fn ec2_code(&self) -> (&'static str, u16) {
         match self {
-            Self::Credential(CredentialProblem::Unknown) | Self::Mismatch => ("AuthFailure", 401),
+            Self::Credential(CredentialProblem::Unknown) | Self::WrongScope(_) | Self::Mismatch => ("AuthFailure", 401),
             Self::Credential(CredentialProblem::Expired) => ("RequestExpired", 400),
             Self::Credential(CredentialProblem::Denied) => ("UnauthorizedOperation", 403),
             other => other.query_code(),

@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::canonical::{Covered, PathRule, escape, string_to_sign};
 use super::keys::{SecretKey, derive, signature};
-use super::{ALGORITHM, Scope, format_time};
+use super::{ALGORITHM, Scope, UNSIGNED_PAYLOAD, format_time};
+use crate::wire;
 
 /// What a client signs with.
 #[derive(Clone, Debug)]
@@ -17,7 +18,8 @@ pub struct Credentials {
 }
 
 /// Signs by headers: adds `x-amz-date`, `x-amz-security-token` where there is one, and `authorization`. Covers `host`
-/// (which the request must have, as header or in its URI), `content-type` and every `x-amz-*`.
+/// (which the request must have, as header or in its URI), `content-type` and every `x-amz-*`; an
+/// `x-amz-content-sha256` of `UNSIGNED-PAYLOAD` leaves the body out.
 pub fn sign(
     parts: &mut Parts,
     body: &[u8],
@@ -81,7 +83,8 @@ fn seal(
     scope: &Scope,
     time: &str,
 ) -> String {
-    let payload_hash = hex::encode(Sha256::digest(body));
+    let unsigned = wire::text(&parts.headers, "x-amz-content-sha256") == Some(UNSIGNED_PAYLOAD);
+    let payload_hash = if unsigned { UNSIGNED_PAYLOAD.to_owned() } else { hex::encode(Sha256::digest(body)) };
     let path_rule = PathRule::of(&scope.service);
     let covered = Covered { parts, signed_headers, payload_hash: &payload_hash, path_rule, without: None };
     let canonical = covered.request().expect("the signed headers are those the request has");
