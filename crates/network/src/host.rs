@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::NetworkResult;
 use crate::namespace;
+use crate::netlink::link::Link;
 use crate::netlink::message::Batch;
 use crate::netlink::{NetlinkSocket, Subsystem};
 use crate::network::{Network, UPLINK};
@@ -50,11 +51,12 @@ impl Host {
 
     /// Makes the Network, or adopts what is there of it and makes the rest. Running endpoints keep their connections.
     ///
-    /// Errors: `RangeTaken` when the host already routes addresses of a Network that is not there yet.
+    /// Errors: `RangeTaken` when the host, for another Network or by itself, already routes addresses of a new one.
     pub fn ensure_network(&self, spec: NetworkSpec) -> NetworkResult<Network> {
         spec.validate()?;
         if self.route().link(&spec.host_link(self.instance))?.is_none() {
-            check_range(spec.range, &self.routes()?)?;
+            let routes = self.route().routes()?;
+            check_range(spec.range, &routes.iter().map(|route| route.destination).collect::<Vec<_>>())?;
         }
         let network = Network::ensure(self.instance, spec, &self.folder)?;
         self.ensure_link(&network)?;
@@ -95,9 +97,7 @@ impl Host {
         batch.up(index);
         batch.ensure_address(index, spec.host_address(), spec.link.prefix_len());
         batch.ensure_route(spec.range, spec.router_address(), index);
-        self.route().transact(&batch)?;
-        // Lets a packet from 127.0.0.1 leave by this link, to a published port; the packet rules change its source.
-        namespace::within(self.namespace(), || sysctl::write(&format!("ipv4/conf/{name}/route_localnet"), "1"))
+        Ok(self.route().transact(&batch)?)
     }
 
     /// Puts the instance's packet rules right, with the links that it has, and lets the host forward.
@@ -107,17 +107,21 @@ impl Host {
             let traces = self.traces()?;
             let remark = forwarding::remark(forwarding_now, &traces);
             let mut remarks = Batch::default();
-            let mut elements = Vec::new();
-            for link in traces.links.iter().filter(|link| InstanceId::of_link(&link.name) == Some(self.instance)) {
-                remarks.remark(link.index, &remark);
-                elements.push(Element::interface(&link.name));
-            }
+            let is_own = |link: &&Link| InstanceId::of_link(&link.name) == Some(self.instance);
+            let links: Vec<_> = traces.links.iter().filter(is_own).collect();
+            links.iter().for_each(|link| remarks.remark(link.index, &remark));
+            let elements: Vec<_> = links.iter().map(|link| Element::interface(&link.name)).collect();
             let table = self.instance.table();
             let mut transaction = Transaction::new(&table);
             rules::ensure(&mut transaction, &remark);
             transaction.add_elements(&rules::LINKS, &elements);
             transaction.commit(&self.netfilter())?;
             self.route().transact(&remarks)?;
+            // Lets a packet from 127.0.0.1 leave by the links, to a published port. Only behind the rules, which change
+            // its source and let nothing but answers come back.
+            for link in links {
+                sysctl::write(&format!("ipv4/conf/{}/route_localnet", link.name), "1")?;
+            }
             forwarding::switch_on()
         })
     }

@@ -161,6 +161,8 @@ fn two_instances_and_two_networks_live_side_by_side_and_the_last_restores_the_ho
         fs::write(SETTING, "0").expect("set");
         let before = everything();
         let one = Fixture::new();
+        let twice = one.host.ensure_network(spec(1, "10.42.128.0/17")).expect_err("the first Network has it");
+        assert!(matches!(&twice, NetworkError::RangeTaken { .. }), "{twice}");
         let second = one.host.ensure_network(spec(1, "10.43.0.0/16")).expect("a second Network");
         let folder = Folder::new();
         let other = Host::open(instance(OTHER), folder.net()).expect("a host");
