@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 
 use crate::layer::Compression;
 use crate::limits::Limits;
@@ -35,6 +36,10 @@ pub enum SourceError {
     TooLarge(u64),
     #[error("the archive has no file {0}")]
     Missing(String),
+    #[error(
+        "the archive's file {0} lies behind a symbolic link or outside of the archive, where nothing is looked for"
+    )]
+    Outside(String),
     #[error("the archive's file {name} cannot be read")]
     Read { name: String, source: io::Error },
     #[error("the archive's file {name} has {size} bytes, more than the {limit} allowed")]
@@ -104,7 +109,8 @@ impl Source {
                 let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
                 let file = match openat2(dir, name, flags, Mode::empty(), resolve) {
                     Ok(fd) => File::from(fd),
-                    Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Err(missing()),
+                    Err(Errno::NOENT | Errno::NOTDIR) => return Err(missing()),
+                    Err(Errno::XDEV | Errno::LOOP) => return Err(SourceError::Outside(name.to_owned())),
                     Err(errno) => return Err(read_error(errno.into())),
                 };
                 let metadata = file.metadata().map_err(read_error)?;
