@@ -1,6 +1,6 @@
 //! AWS Signature Version 4: signing requests, and verifying signed and presigned ones from the raw bytes.
 //!
-//! Signer and verifier share [`canonical`]; everything is pure, the clock is an argument.
+//! Signer and verifier share `canonical`; everything is pure, the clock is an argument.
 //!
 //! What a signature does not cover, by AWS's own rules: headers that are not listed in it (`host` and every `x-amz-*`
 //! must be), the case of header names and of the digits in percent escapes, the order of query parameters, runs of
