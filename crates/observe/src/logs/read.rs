@@ -12,7 +12,7 @@ pub const MAX_PAGE_BYTES: usize = 1 << 20;
 /// CloudWatch Logs API: GetLogEvents, FilterLogEvents.
 pub const MAX_PAGE_EVENTS: usize = 10_000;
 /// What one call of `filter` reads at most before it answers with what it has and a token.
-const MAX_FILTER_READ: u64 = 64 << 20;
+pub(crate) const MAX_FILTER_READ: u64 = 64 << 20;
 
 /// An event as it was stored.
 #[derive(Clone, PartialEq, Debug)]
@@ -123,7 +123,7 @@ impl Get<'_> {
 }
 
 impl<'a> Filter<'a> {
-    pub(crate) fn query(&self, floor_ms: i64) -> Result<Query<'a>, LogError> {
+    pub(crate) fn query(&self, floor_ms: i64, most_read: u64) -> Result<Query<'a>, LogError> {
         let (mut lower, upper) = range(self.start_ms, self.end_ms, floor_ms);
         if let Some(token) = self.token {
             match Token::parse(token)? {
@@ -137,7 +137,7 @@ impl<'a> Filter<'a> {
             upper,
             most_events: most_events(self.limit),
             pattern: self.pattern,
-            most_read: MAX_FILTER_READ,
+            most_read,
         })
     }
 }

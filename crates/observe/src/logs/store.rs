@@ -4,7 +4,7 @@ use super::error::{IoContext, LogError};
 use super::files::OpenFiles;
 use super::group::{Group, Stream, remove_dir};
 use super::page::{self, Source};
-use super::read::{Filter, Get, MAX_PAGE_BYTES, MAX_PAGE_EVENTS, ReadEvent};
+use super::read::{Filter, Get, MAX_FILTER_READ, MAX_PAGE_BYTES, MAX_PAGE_EVENTS, ReadEvent};
 use super::segment;
 use super::stream::{AppendOutcome, Batch, EVENT_OVERHEAD, Segments};
 use super::sync::Waiting;
@@ -177,6 +177,16 @@ impl LogStore {
         streams: StreamSelection<'_>,
         filter: &Filter<'_>,
     ) -> Result<FilterPage, LogError> {
+        self.filter_reading(group, streams, filter, MAX_FILTER_READ)
+    }
+
+    pub(super) fn filter_reading(
+        &self,
+        group: &str,
+        streams: StreamSelection<'_>,
+        filter: &Filter<'_>,
+        most_read: u64,
+    ) -> Result<FilterPage, LogError> {
         let Some(group) = self.group(group, false)? else {
             return Ok(FilterPage { events: Vec::new(), next: None });
         };
@@ -190,7 +200,7 @@ impl LogStore {
                 found
             }
         };
-        let query = filter.query(group.floor_ms.load(Ordering::Relaxed))?;
+        let query = filter.query(group.floor_ms.load(Ordering::Relaxed), most_read)?;
         let mut sources = Vec::with_capacity(selected.len());
         for stream in selected {
             match self.source(&stream) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::logs::read::Filter;
 use crate::logs::store::StreamSelection;
+use crate::pattern::Pattern;
 use proptest::prelude::*;
 
 /// A batch: its stream, its events, and whether the store is opened anew after it.
@@ -91,14 +92,18 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_merges_streams_by_time_and_its_ids_are_unique_and_ascend(batches in batches(), limit in 1usize..40) {
+    fn a_filter_merges_streams_by_time_and_its_ids_are_unique_and_ascend(
+        batches in batches(), limit in 1usize..40, most_read in 0u64..4_000, term in prop::option::of("[a-c]{1,2}"),
+    ) {
         let dir = folder();
-        let (store, model) = fill(dir.path(), &batches);
+        let (store, mut model) = fill(dir.path(), &batches);
+        model.retain(|(.., message)| term.as_ref().is_none_or(|t| message.contains(t)));
+        let pattern = term.map(|t| Pattern::parse(&t).unwrap());
         let (mut all, mut ids, mut token) = (Vec::new(), Vec::new(), None);
         loop {
-            let filter =
-                Filter { start_ms: None, end_ms: None, pattern: None, limit: Some(limit), token: token.as_deref() };
-            let page = store.filter(GROUP, StreamSelection::All, &filter).unwrap();
+            let (token_now, limit) = (token.as_deref(), Some(limit));
+            let filter = Filter { start_ms: None, end_ms: None, pattern: pattern.as_ref(), limit, token: token_now };
+            let page = store.filter_reading(GROUP, StreamSelection::All, &filter, most_read).unwrap();
             for event in page.events {
                 ids.push(event.event_id());
                 all.push((event.timestamp_ms(), usize::from(&*event.stream == "s1"), event.seq(), event.message));
@@ -162,4 +167,23 @@ fn a_tail_token_shows_what_arrives_later() {
     put(&store, "s", &[(5, "three")]);
     let page = store.get(GROUP, "s", &get(Start::Tail, None, Some(&again.next_forward))).unwrap();
     assert_eq!(page.events[0].message, "three");
+}
+
+#[test]
+fn a_filter_looks_at_the_streams_that_it_is_told() {
+    let dir = folder();
+    let store = LogStore::open(dir.path()).unwrap();
+    for (time, name) in ["web/2", "web/1", "db"].into_iter().enumerate() {
+        store.create_stream(GROUP, name, 1).unwrap();
+        put(&store, name, &[(time as i64, name)]);
+    }
+    let read = |streams, start_ms, end_ms| {
+        let filter = Filter { start_ms, end_ms, pattern: None, limit: None, token: None };
+        let page = store.filter(GROUP, streams, &filter).unwrap();
+        page.events.into_iter().map(|e| e.message).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(read(StreamSelection::All, None, None), "web/2 web/1 db");
+    assert_eq!(read(StreamSelection::All, Some(1), Some(2)), "web/1");
+    assert_eq!(read(StreamSelection::Prefix("web/"), None, None), "web/2 web/1");
+    assert_eq!(read(StreamSelection::Names(&["db", "web/1", "db", "none"]), None, None), "web/1 db");
 }
