@@ -8,7 +8,7 @@ use super::OpenError;
 
 /// Holds the store for this process until dropped. The kernel lets go when the process dies, however it dies.
 pub(super) struct StoreLock {
-    _file: File,
+    file: File,
 }
 
 impl StoreLock {
@@ -30,7 +30,16 @@ impl StoreLock {
         if let Err(error) = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())) {
             tracing::warn!(path = %path.display(), %error, "cannot note who holds the store");
         }
-        Ok(StoreLock { _file: file })
+        Ok(StoreLock { file })
+    }
+}
+
+impl Drop for StoreLock {
+    /// Unlocks on purpose instead of by closing: a child that was just forked may still have the file open until it executes.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "cannot unlock the store; its lock goes when this process ends");
+        }
     }
 }
 

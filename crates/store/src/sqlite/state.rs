@@ -266,3 +266,6 @@ fn weight(changes: &[Change]) -> u64 {
     let value = |change: &Change| change.current.as_ref().map_or(0, |kv| kv.value.len());
     changes.iter().map(|change| VERSION_OVERHEAD + (change.key.len() + value(change)) as u64).sum()
 }
+
+#[cfg(test)]
+mod tests;
