@@ -10,7 +10,7 @@ use crate::program;
 use crate::start::adopt;
 use crate::status::Reporter;
 use crate::sys::check;
-use crate::sys::process::{self, Cloned, Ended};
+use crate::sys::process::{self, Ended};
 
 /// The program name under which [`run`] is reached.
 pub const NAME: &str = "bayplan-init";
@@ -81,16 +81,17 @@ fn start_program(status: &str, argv: &[String], env: &[String]) -> Option<i32> {
     // SAFETY: the number is the one that `exec` above left open for us alone.
     let reporter = Reporter::from_descriptor(unsafe { adopt(status.parse().ok()?) });
     let _ = process::cloexec_from(3);
-    // SAFETY: init is single-threaded.
-    match unsafe { process::clone(0, None) } {
-        Ok(Cloned::Parent { pid, .. }) => Some(pid),
-        Ok(Cloned::Child) => {
+    // Plain fork: the filter that is in force already refuses clone3.
+    // SAFETY: init is single-threaded, so the child may use all of the copied memory.
+    match check(unsafe { libc::fork() }.into()) {
+        Ok(0) => {
             foreground();
             process::reset_signals();
             let Err(error) = program::exec(argv, env);
             reporter.failed(error);
             process::exit_now(127)
         }
+        Ok(pid) => Some(pid as i32),
         Err(e) => {
             let Err(error) = Err::<Infallible, _>(e).stage("init", || "the program's process cannot be made".into());
             reporter.failed(error);
