@@ -1,10 +1,9 @@
 //! Makes small images from files in memory: into a store, or as an archive to import; runs no build steps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -56,6 +55,15 @@ impl Image {
     }
 }
 
+/// How an archive keeps layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// As they are.
+    Plain,
+    /// Gzipped, fast rather than small.
+    Gzip,
+}
+
 /// The files of an archive, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -67,8 +75,7 @@ pub fn single_binary(
     config: ImageConfig,
 ) -> Result<ImageSummary, ImportError> {
     let image = Image::from_files(files, config).expect("a tar archive can always be written to memory");
-    let content = oci_files(&[(Some(name), &image)], Compression::none());
-    let content: HashMap<String, Arc<[u8]>> = content.into_iter().map(|(name, bytes)| (name, bytes.into())).collect();
+    let content = oci_files(&[(Some(name), &image)], Packing::Plain);
     let options = ImportOptions { name: Some(name.clone()), ..ImportOptions::default() };
     let mut imported = store.import_from(store.stage()?, &Source::Memory(content), &options)?;
     imported.pop().ok_or(ImportError::NoImage)
@@ -76,7 +83,7 @@ pub fn single_binary(
 
 /// Writes an OCI layout as a tar file, its layers gzipped.
 pub fn oci_tar(path: &Path, images: &[(Option<&Reference>, &Image)]) -> io::Result<()> {
-    write_tar(path, &oci_files(images, Compression::fast()))
+    write_tar(path, &oci_files(images, Packing::Gzip))
 }
 
 /// Writes what `docker save` wrote before it knew OCI: one `manifest.json`, uncompressed layers.
@@ -84,12 +91,12 @@ pub fn docker_archive(path: &Path, images: &[(&[Reference], &Image)]) -> io::Res
     write_tar(path, &docker_files(images))
 }
 
-/// The files of an OCI layout. Layers are gzipped unless `compression` is none.
-pub fn oci_files(images: &[(Option<&Reference>, &Image)], compression: Compression) -> Files {
+/// The files of an OCI layout.
+pub fn oci_files(images: &[(Option<&Reference>, &Image)], packing: Packing) -> Files {
     let mut files = Files::new();
     let mut manifests = Vec::new();
     for (name, image) in images {
-        let mut descriptor = oci_manifest(&mut files, image, compression);
+        let mut descriptor = oci_manifest(&mut files, image, packing);
         descriptor.platform = Some(image.platform.clone());
         descriptor.annotations = name.map(|name| BTreeMap::from([(ANNOTATION_FULL_NAME.to_owned(), name.to_string())]));
         manifests.push(descriptor);
@@ -153,14 +160,14 @@ fn append(
     tar.append_data(&mut header, path, bytes)
 }
 
-fn oci_manifest(files: &mut Files, image: &Image, compression: Compression) -> Descriptor {
+fn oci_manifest(files: &mut Files, image: &Image, packing: Packing) -> Descriptor {
     let document = image.document();
     let config = blob(files, OCI_CONFIG, document);
     let layers = image.layers.iter().map(|layer| {
-        if compression.level() == 0 {
+        if packing == Packing::Plain {
             return blob(files, OCI_LAYER, layer.clone());
         }
-        let mut gzip = GzEncoder::new(Vec::new(), compression);
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         let packed = gzip.write_all(layer).and_then(|()| gzip.finish());
         blob(files, OCI_LAYER_GZIP, packed.expect("compression to memory cannot fail"))
     });

@@ -96,10 +96,12 @@ impl Reference {
         &self.repository
     }
 
+    /// The tag; `None` only beside a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
+    /// The digest of the manifest or index, where the name pins one.
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
     }

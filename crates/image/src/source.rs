@@ -1,12 +1,11 @@
 //! The files of an archive by their names, whether it is a folder, a tar file (perhaps gzipped) or in memory; understands none of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
@@ -49,8 +48,8 @@ pub enum SourceError {
 /// An archive's files.
 pub(crate) enum Source {
     Folder(OwnedFd),
-    Tar { file: Arc<File>, index: HashMap<String, Place> },
-    Memory(HashMap<String, Arc<[u8]>>),
+    Tar { file: File, index: HashMap<String, Place> },
+    Memory(BTreeMap<String, Vec<u8>>),
 }
 
 pub(crate) enum Place {
@@ -79,7 +78,7 @@ impl Source {
             Compression::Gzip => decompress(file, spool().map_err(SourceError::Decompress)?, limits)?,
         };
         let index = index(&file, limits)?;
-        Ok(Source::Tar { file: Arc::new(file), index })
+        Ok(Source::Tar { file, index })
     }
 
     /// A file's size and content, as far as `limit`.
@@ -117,7 +116,7 @@ impl Source {
                 if !metadata.is_file() {
                     return Err(missing());
                 }
-                Ok((metadata.len(), Box::new(file)))
+                Ok((metadata.len(), buffered(file)))
             }
             Source::Tar { file, index } => {
                 let mut name = clean(name.as_bytes()).ok_or_else(missing)?;
@@ -126,7 +125,7 @@ impl Source {
                         Place::Link(target) => name.clone_from(target),
                         Place::At { offset, size } => {
                             let section = Section { file, offset: *offset, remaining: *size };
-                            return Ok((*size, Box::new(io::BufReader::with_capacity(128 << 10, section))));
+                            return Ok((*size, buffered(section)));
                         }
                     }
                 }
@@ -134,10 +133,15 @@ impl Source {
             }
             Source::Memory(files) => {
                 let bytes = files.get(name).ok_or_else(missing)?;
-                Ok((bytes.len() as u64, Box::new(&bytes[..])))
+                Ok((bytes.len() as u64, Box::new(bytes.as_slice())))
             }
         }
     }
+}
+
+/// Headers are read by 512 bytes; the system is asked for more at once.
+fn buffered<'a>(reader: impl Read + 'a) -> Box<dyn Read + 'a> {
+    Box::new(io::BufReader::with_capacity(128 << 10, reader))
 }
 
 fn decompress(packed: File, mut spool: File, limits: &Limits) -> Result<File, SourceError> {

@@ -38,7 +38,7 @@ pub(crate) use staging::{Staging, open_dir};
 const FORMAT: &str = "1\n";
 
 /// An open image store. Cheap to share; every method may be called from several threads and processes at once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
 }
@@ -132,6 +132,8 @@ impl Store {
     }
 
     /// The image of a name, or `None` if no image has it. A digest in the name decides, whatever tag stands beside it.
+    ///
+    /// For looking only: whoever runs from it asks [`Store::resolve_and_hold`], since another process may remove it at any time.
     pub fn resolve(&self, reference: &Reference) -> Result<Option<StoredImage>, StoreError> {
         let Some(digest) = self.manifest_of(reference)? else { return Ok(None) };
         self.stored(reference, &digest).map(Some)

@@ -10,12 +10,12 @@ use std::path::Path;
 use common::raw_tar::RawTar;
 use common::{Place, chain, image_of, name, two_layers};
 use flate2::Compression;
-use image::build::{self, Files};
+use image::build::{self, Files, Packing};
 use image::{Digest, ImportOptions, Limits};
 
 /// The files of a sound layout of one image, uncompressed, to be spoiled.
 fn layout() -> Files {
-    build::oci_files(&[(Some(&name("app:1")), &two_layers())], Compression::none())
+    build::oci_files(&[(Some(&name("app:1")), &two_layers())], Packing::Plain)
 }
 
 fn docker() -> Files {
@@ -231,7 +231,7 @@ fn damaged_files_are_found() {
 #[test]
 fn damaged_gzip_layers_are_found() {
     let place = Place::new();
-    let mut cut = build::oci_files(&[(Some(&name("app:1")), &two_layers())], Compression::fast());
+    let mut cut = build::oci_files(&[(Some(&name("app:1")), &two_layers())], Packing::Gzip);
     let (blob, packed) = cut.iter().find(|(_, bytes)| bytes.starts_with(&[0x1f, 0x8b])).unwrap();
     let (blob, packed) = (blob.clone(), packed.clone());
     let mut flipped = packed.clone();

@@ -41,11 +41,7 @@ impl Store {
         }
         let named = live.len();
         for digest in self.held()? {
-            match self.mark(&digest, &mut live) {
-                // Held by a unit of before a power cut: nothing of it is there to keep.
-                Err(StoreError::Incomplete(_)) => {}
-                other => other?,
-            }
+            self.mark(&digest, &mut live)?;
         }
         let kept = live.len() > named;
         live.extend(self.pinned()?);
@@ -66,7 +62,11 @@ impl Store {
         if live.contains(digest) {
             return Ok(());
         }
-        let documents = self.documents(digest)?;
+        let documents = match self.documents(digest) {
+            // Nobody can run it, and what it consists of is not known any more.
+            Err(StoreError::Incomplete(_)) => return Ok(()),
+            other => other?,
+        };
         live.extend([documents.digest, documents.config_digest]);
         live.extend(documents.config.chain_ids());
         Ok(())

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lock, Store, StoreError, io_error, read_optional};
+use super::{Lock, Store, StoreError, io_error, read_optional, sync_dir};
 use crate::digest::Digest;
 use crate::manifest::MANIFEST_MAX;
 use crate::reference::Reference;
@@ -55,7 +55,8 @@ impl Store {
     pub(super) fn unname(&self, _: &Lock, name: &Reference) -> Result<bool, StoreError> {
         let path = self.ref_path(name);
         match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
+            // On disk before its content is deleted: after a power cut no name may stand for nothing.
+            Ok(()) => sync_dir(&self.root.join("refs")).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(io_error(&path)(error)),
         }
