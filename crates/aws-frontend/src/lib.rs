@@ -8,9 +8,11 @@ pub mod ec2;
 pub mod ecs;
 mod ids;
 mod page;
-pub mod sts;
 mod serve;
+pub mod sts;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use context::{Caller, Context, Frontend, Identity};
 pub use serve::Service;
