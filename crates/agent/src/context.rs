@@ -8,16 +8,22 @@ use model::network::Network as NetworkModel;
 use network::{Host, Network, NetworkSpec};
 use runtime::launch::SealedImage;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The node, as its actors use it.
 pub(crate) struct NodeContext {
     pub config: Config,
     pub images: image::Store,
+    pub volumes: volume::Volumes,
     pub host: Host,
     pub supervisor: SealedImage,
     pub outbox: Outbox,
     pub shipper: Shipper,
+    /// Where the next search for a dynamic port begins, so that a port is not reused at once.
+    next_port: AtomicU16,
     /// By the model's network id; made when the first session tells them.
     networks: OnceLock<BTreeMap<Arc<str>, JoinedNetwork>>,
 }
@@ -28,14 +34,26 @@ pub(crate) struct JoinedNetwork {
     pub network: Network,
 }
 
+/// Docker's range of dynamic host ports on Linux, which ECS uses.
+const FIRST_DYNAMIC_PORT: u16 = 32_768;
+const LAST_DYNAMIC_PORT: u16 = 60_999;
+
 /// The largest packet, in bytes, on a link inside one machine.
 const MTU: u32 = 1500;
 
 impl NodeContext {
-    pub(crate) fn new(config: Config, images: image::Store, host: Host, supervisor: SealedImage) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        images: image::Store,
+        volumes: volume::Volumes,
+        host: Host,
+        supervisor: SealedImage,
+    ) -> Self {
         Self {
             config,
             images,
+            volumes,
+            next_port: AtomicU16::new(FIRST_DYNAMIC_PORT),
             host,
             supervisor,
             outbox: Outbox::default(),
@@ -64,8 +82,18 @@ impl NodeContext {
         Ok(())
     }
 
+    /// Holds a free dynamic port on every address of the host. Blocks on the kernel.
+    pub(crate) fn pick_port(&self, protocol: network::Protocol) -> Result<(u16, OwnedFd), network::NetworkError> {
+        let first = self.next_port.load(Ordering::Relaxed);
+        let range = FIRST_DYNAMIC_PORT..=LAST_DYNAMIC_PORT;
+        let (port, held) = self.host.pick_port(protocol, Ipv4Addr::UNSPECIFIED, range, first)?;
+        let next = if port == LAST_DYNAMIC_PORT { FIRST_DYNAMIC_PORT } else { port + 1 };
+        self.next_port.store(next, Ordering::Relaxed);
+        Ok((port, held))
+    }
+
     /// The Network that an address belongs to.
-    pub(crate) fn network_of(&self, address: std::net::Ipv4Addr) -> Option<&JoinedNetwork> {
+    pub(crate) fn network_of(&self, address: Ipv4Addr) -> Option<&JoinedNetwork> {
         self.networks.get()?.values().find(|joined| joined.model.range.contains(address))
     }
 }
@@ -79,7 +107,7 @@ fn spec(model: &NetworkModel, index: u16) -> Result<NetworkSpec, network::Networ
         index,
         range,
         subnets: ranges.map(|r| network::Subnet::new(cidr(r)?)).collect::<Result<_, _>>()?,
-        link: network::Cidr::new(std::net::Ipv4Addr::from(u32::from(range.last()) & !3), 30)?,
+        link: network::Cidr::new(Ipv4Addr::from(u32::from(range.last()) & !3), 30)?,
         mtu: MTU,
     })
 }

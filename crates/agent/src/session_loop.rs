@@ -30,6 +30,8 @@ pub enum AgentError {
     Folder { path: String, source: std::io::Error },
     #[error("the image store cannot be opened")]
     Images(#[from] image::StoreError),
+    #[error("the volumes cannot be opened")]
+    Volumes(#[from] volume::VolumeError),
     #[error("the node's network cannot be used")]
     Network(#[from] network::NetworkError),
     #[error("the supervisor's program cannot be prepared")]
@@ -65,10 +67,11 @@ fn open(config: Config) -> Result<NodeContext, AgentError> {
     forget_earlier_boot(&config)
         .map_err(|source| AgentError::Folder { path: config.run_dir().display().to_string(), source })?;
     let images = image::Store::open(&config.images_dir())?;
+    let volumes = volume::Volumes::open(&config.volumes_dir())?;
     let instance: network::InstanceId = config.instance.parse()?;
     let host = network::Host::open(instance, config.run_dir().join("net"))?;
     let supervisor = SealedImage::new(supervisor_image::SUPERVISOR)?;
-    Ok(NodeContext::new(config, images, host, supervisor))
+    Ok(NodeContext::new(config, images, volumes, host, supervisor))
 }
 
 struct Agent {

@@ -23,6 +23,7 @@ use prepare::Prepared;
 pub(crate) use prepare::chain;
 use runtime::protocol::Event;
 use session::Assignment;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -48,6 +49,8 @@ pub(crate) struct Actor {
     link: Option<Link>,
     events: Option<mpsc::Receiver<Event>>,
     prepared: Option<Prepared>,
+    /// What an adopted supervisor holds already, by name.
+    held: BTreeSet<String>,
     probes: Probes,
     /// When each container's stop timeout runs out, while it is being stopped.
     kill_at: Vec<Option<Instant>>,
@@ -67,6 +70,7 @@ impl Actor {
             link: None,
             events: None,
             prepared: None,
+            held: BTreeSet::new(),
             probes: Probes::new(count),
             kill_at: vec![None; count],
             give_up_at: vec![None; count],

@@ -4,7 +4,7 @@ use super::Actor;
 use super::prepare::{PrepareError, blocking, chain};
 use crate::journal::Published;
 use model::unit::Placement;
-use model::unit::spec::NetworkMode;
+use model::unit::spec::{NetworkMode, Protocol};
 use network::UnitEndpoint;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
@@ -23,6 +23,9 @@ impl Actor {
             return Ok(());
         }
         for (name, address) in self.wanted_endpoints()? {
+            if self.held.contains(&name) {
+                continue;
+            }
             let namespace = self.attach(address).await?;
             self.hold(&name, namespace).await?;
         }
@@ -72,12 +75,72 @@ impl Actor {
         .await;
     }
 
+    /// Holds and publishes every port of the Unit. A port in host mode is the container's own and only written down.
     async fn publish_ports(&mut self) -> Result<(), PrepareError> {
-        let _: &Vec<Published> = &self.journal.published;
+        let spec = self.journal.assignment.spec.clone();
+        for (index, container) in spec.containers.iter().enumerate() {
+            for port in &container.ports {
+                let bound = Published {
+                    container: container.name.clone(),
+                    address: self.address_of(index).unwrap_or(Ipv4Addr::UNSPECIFIED),
+                    container_port: port.container_port,
+                    host_port: port.host_port,
+                    protocol: port.protocol,
+                };
+                match spec.network {
+                    NetworkMode::PerContainer => self.publish_port(bound).await.map_err(|e| e.of(&container.name))?,
+                    NetworkMode::Host => {
+                        let host_port = port.container_port;
+                        self.remember(Published { host_port, ..bound });
+                    }
+                    NetworkMode::Unit | NetworkMode::None => {}
+                }
+            }
+        }
         Ok(())
     }
 
-    async fn unpublish_ports(&mut self) {}
+    async fn publish_port(&mut self, mut bound: Published) -> Result<(), PrepareError> {
+        let known = self.journal.published.iter().find(|p| {
+            (&p.container, p.container_port, p.protocol) == (&bound.container, bound.container_port, bound.protocol)
+        });
+        if let Some(known) = known {
+            bound = known.clone();
+        }
+        if !self.held.contains(&held_port(&bound)) {
+            let (node, wanted, protocol) = (self.node.clone(), bound.host_port, protocol(bound.protocol));
+            let held = blocking(move || match wanted {
+                0 => node.pick_port(protocol),
+                port => node.host.hold_port(protocol, Ipv4Addr::UNSPECIFIED, port).map(|fd| (port, fd)),
+            });
+            let (port, fd) = held.await.map_err(|e| PrepareError::new("CannotStartContainerError: RESOURCE:PORTS", chain(&e)))?;
+            bound.host_port = port;
+            self.hold(&held_port(&bound), fd).await?;
+        }
+        // Written down before it is done, so that it is taken back whatever happens next.
+        self.remember(bound.clone());
+        self.save();
+        let node = self.node.clone();
+        let published = blocking(move || node.host.publish(&[mapping(&bound)])).await;
+        published.map_err(|e| PrepareError::new("CannotStartContainerError", chain(&e)))
+    }
+
+    fn remember(&mut self, bound: Published) {
+        if !self.journal.published.contains(&bound) {
+            self.journal.published.push(bound);
+        }
+    }
+
+    async fn unpublish_ports(&mut self) {
+        if self.journal.assignment.spec.network != NetworkMode::PerContainer || self.journal.published.is_empty() {
+            return;
+        }
+        let (node, all) = (self.node.clone(), self.journal.published.iter().map(mapping).collect::<Vec<_>>());
+        let taken_back = blocking(move || node.host.unpublish(&all)).await;
+        if let Err(error) = taken_back {
+            tracing::warn!(unit = %self.journal.assignment.unit.uid, error = %chain(&error), "published ports stay behind");
+        }
+    }
 
     pub(super) fn held_network(&self, index: usize) -> Option<String> {
         let spec = &self.journal.assignment.spec;
@@ -138,31 +201,51 @@ impl Actor {
     fn hosts_file(&self, index: usize) -> String {
         let spec = &self.journal.assignment.spec;
         let container = &spec.containers[index];
-        let mut lines = vec!["127.0.0.1 localhost".to_owned(), "::1 localhost ip6-localhost ip6-loopback".to_owned()];
+        let entry = |address: Ipv4Addr, names: Vec<String>| network::HostsEntry { address: address.into(), names };
+        let mut entries = Vec::new();
         if let Some(address) = self.address_of(index) {
-            lines.push(format!("{address} {}", self.hostname(index)));
+            entries.push(entry(address, vec![self.hostname(index)]));
         }
         for (name, alias) in &container.links {
             let linked = spec.containers.iter().position(|c| c.name == *name);
             if let Some(address) = linked.and_then(|on| self.address_of(on)) {
-                let alias = alias.as_deref().filter(|a| a != name).map(|a| format!(" {a}")).unwrap_or_default();
-                lines.push(format!("{address} {name}{alias}"));
+                let alias = alias.iter().filter(|a| *a != name).cloned();
+                entries.push(entry(address, [name.clone()].into_iter().chain(alias).collect()));
             }
         }
-        lines.extend(container.extra_hosts.iter().map(|(name, address)| format!("{address} {name}")));
-        lines.join("\n") + "\n"
+        let extra = container.extra_hosts.iter().filter_map(|(name, address)| {
+            Some(network::HostsEntry { address: address.parse().ok()?, names: vec![name.clone()] })
+        });
+        entries.extend(extra);
+        network::hosts_file(&entries)
     }
 
     fn resolv_conf(&self, index: usize) -> String {
         let container = &self.journal.assignment.spec.containers[index];
+        // A host without a resolver is a host without a resolver.
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let mut lines: Vec<String> = container.dns_servers.iter().map(|s| format!("nameserver {s}")).collect();
-        if lines.is_empty() {
-            lines.extend(read("/etc/resolv.conf").lines().filter(|l| l.starts_with("nameserver")).map(str::to_owned));
-        }
-        if !container.dns_search.is_empty() {
-            lines.push(format!("search {}", container.dns_search.join(" ")));
-        }
-        lines.join("\n") + "\n"
+        let upstream = read("/run/systemd/resolve/resolv.conf");
+        network::resolv_conf(&read("/etc/resolv.conf"), &upstream, &container.dns_servers, &container.dns_search)
+    }
+}
+
+fn held_port(bound: &Published) -> String {
+    format!("port-{}-{}-{}", bound.container, protocol(bound.protocol), bound.container_port)
+}
+
+fn protocol(protocol: Protocol) -> network::Protocol {
+    match protocol {
+        Protocol::Tcp => network::Protocol::Tcp,
+        Protocol::Udp => network::Protocol::Udp,
+    }
+}
+
+fn mapping(bound: &Published) -> network::PortMapping {
+    network::PortMapping {
+        protocol: protocol(bound.protocol),
+        host_ip: Ipv4Addr::UNSPECIFIED,
+        host_port: bound.host_port,
+        address: bound.address,
+        container_port: bound.container_port,
     }
 }

@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 pub(super) struct Prepared {
     /// In the order of the spec's containers.
     pub images: Vec<Arc<StoredImage>>,
+    /// The volume mounts of each.
+    pub mounts: Vec<Vec<runtime::spec::Mount>>,
 }
 
 /// Why a Unit cannot begin. Its words are what users read.
@@ -36,7 +38,7 @@ impl PrepareError {
         Self { cause: StopCause::FailedToStart, words: format!("{kind}: {cause}"), container: None }
     }
 
-    fn of(self, container: &str) -> Self {
+    pub(super) fn of(self, container: &str) -> Self {
         Self { container: Some(container.to_owned()), ..self }
     }
 }
@@ -72,8 +74,9 @@ impl Actor {
             Err(LinkError::Gone) => {}
             Err(error) => return Err(PrepareError::new("InternalError", chain(&error))),
         }
-        self.prepared = Some(Prepared { images: self.find_images().await? });
-        self.prepare_volumes().await?;
+        let images = self.find_images().await?;
+        let mounts = self.prepare_volumes(&images).await?;
+        self.prepared = Some(Prepared { images, mounts });
         if self.link.is_none() {
             self.launch().await?;
         }
@@ -105,6 +108,7 @@ impl Actor {
                 progress.started_at = Some(model::Timestamp::from_unix_ms(started_at_unix_ms));
             }
         }
+        self.held = state.held.into_iter().collect();
         self.link = Some(link);
         self.events = Some(events);
         for exit in state.exits {
@@ -184,6 +188,7 @@ impl Actor {
         self.ask(Request::CreateSandbox { spec: sandbox }).await
     }
 
+    /// Gives the supervisor a descriptor to keep for the Unit's life.
     pub(super) async fn hold(&self, name: &str, fd: OwnedFd) -> Result<(), PrepareError> {
         let link = self.link().map_err(|e| PrepareError::new("CannotCreateContainerError", e))?;
         let held = link.call(Request::Hold { name: name.to_owned() }, vec![fd]).await;

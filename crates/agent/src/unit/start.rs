@@ -118,7 +118,7 @@ impl Actor {
             log_file: config.logs_dir().join(unit.uid.as_str()).join(format!("{}.log", spec.name)),
             hostname: self.hostname(index),
             etc: self.write_etc(index).map_err(|e| words(&e))?,
-            mounts: self.volume_mounts(index)?,
+            mounts: self.volume_mounts(index),
             held_network: self.held_network(index),
         };
         compose(spec, &image.config, place).map_err(|e| words(&e))
