@@ -7,7 +7,8 @@
 mod docker;
 mod oci;
 
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use crate::config::ConfigDocument;
 use crate::digest::Digest;
@@ -18,6 +19,7 @@ use crate::platform::Platform;
 use crate::reference::{Reference, ReferenceError};
 use crate::source::{Source, SourceError};
 use crate::store::{ImageSummary, LayerRecord, RefRecord, Staging, Store, StoreError, open_dir};
+use crate::unpack::Unpacked;
 
 /// How to import.
 #[derive(Debug, Clone)]
@@ -149,33 +151,31 @@ impl Store {
         let lock = self.lock()?;
         staging.pin(&lock, &chain_ids)?;
         drop(lock);
-        let mut below = Vec::new();
+        let mut below: Vec<PathBuf> = Vec::new();
         for ((chain_id, diff_id), file) in chain_ids.iter().zip(&image.document.rootfs.diff_ids).zip(&image.layers) {
-            let dir = match self.layer(chain_id)? {
-                Some((dir, _)) => dir,
-                None => {
-                    if let Some(root) = staging.layer_tree(chain_id)? {
-                        let lower = below.iter().rev().map(|dir: &std::path::PathBuf| open_dir(&dir.join("fs")));
-                        let lower = lower.collect::<Result<Vec<_>, _>>()?;
-                        let (size, packed) = source.stream(&file.name)?;
-                        if let Some(wanted) = file.size.filter(|wanted| *wanted != size) {
-                            return Err(ImportError::Size { document: file.name.clone(), found: size, wanted });
-                        }
-                        let expected = Expected { packed: file.packed, diff_id: *diff_id };
-                        let done = unpack_layer(packed, &expected, root, lower, limits)?;
-                        staging.finish_layer(&LayerRecord {
-                            chain_id: *chain_id,
-                            diff_id: *diff_id,
-                            bytes: done.bytes,
-                            entries: done.entries,
-                        })?;
-                    }
-                    staging.layer_dir(chain_id)
-                }
-            };
-            below.push(dir);
+            if let Some((dir, _)) = self.layer(chain_id)? {
+                below.push(dir);
+                continue;
+            }
+            if let Some(root) = staging.layer_tree(chain_id)? {
+                let lower = below.iter().rev().map(|dir| open_dir(&dir.join("fs"))).collect::<Result<_, _>>()?;
+                let expected = Expected { packed: file.packed, diff_id: *diff_id };
+                let packed = stream_of(source, file)?;
+                let Unpacked { entries, bytes } = unpack_layer(packed, &expected, root, lower, limits)?;
+                staging.finish_layer(&LayerRecord { chain_id: *chain_id, diff_id: *diff_id, bytes, entries })?;
+            }
+            below.push(staging.layer_dir(chain_id));
         }
         Ok(())
+    }
+}
+
+/// A layer's packed bytes, as many as its image announces.
+fn stream_of<'a>(source: &'a Source, file: &LayerFile) -> Result<Box<dyn Read + 'a>, ImportError> {
+    let (size, packed) = source.stream(&file.name)?;
+    match file.size.filter(|wanted| *wanted != size) {
+        Some(wanted) => Err(ImportError::Size { document: file.name.clone(), found: size, wanted }),
+        None => Ok(packed),
     }
 }
 

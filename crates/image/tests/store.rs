@@ -258,3 +258,18 @@ fn readers_and_importers_share_the_store() {
         assert_eq!(dirs_in(&place, dir), 0, "{dir}");
     }
 }
+
+#[test]
+fn one_broken_image_does_not_keep_others_from_being_deleted() {
+    let place = Place::new();
+    let store = place.store();
+    let broken = build::single_binary(&store, &name("broken:1"), &[("a", b"a", 0o755)], config()).unwrap();
+    build::single_binary(&store, &name("app:1"), &[("b", b"b", 0o755)], config()).unwrap();
+    fs::remove_file(place.path("images/blobs/sha256").join(broken.digest.hex())).unwrap();
+
+    let error = store.resolve(&name("broken:1")).unwrap_err();
+    assert!(error.to_string().contains("import it again"), "{error}");
+    assert!(store.remove(&name("app:1")).unwrap());
+    assert!(store.remove(&name("broken:1")).unwrap());
+    assert_eq!(dirs_in(&place, "layers") + dirs_in(&place, "blobs/sha256"), 0);
+}

@@ -342,3 +342,37 @@ fn several_units_filling_one_volume_copy_once() {
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Copied).count(), 1);
     assert_eq!(listing(volume.path()).len(), 50);
 }
+
+#[test]
+fn what_is_copied_is_what_a_container_would_see() {
+    let place = Place::new();
+    let volumes = place.volumes();
+    let bottom =
+        place.layer("bottom", &[("d/a/1", "1"), ("d/b/1", "1"), ("d/c/deep/1", "1"), ("d/e", "1"), ("d/f/1", "1")]);
+    let middle = place.layer("middle", &[("d/a/2", "2"), ("d/b/2", "2"), ("d/e/2", "2"), ("d/c/", "")]);
+    let top = place.layer("top", &[("d/a/3", "3"), ("d/c/deep/3", "3"), ("d/f", "3")]);
+    whiteout(&middle.join("d/c/deep"));
+    whiteout(&top.join("d/a/1"));
+    opaque(&middle.join("d/b"));
+    opaque(&top.join("d/c/deep"));
+    let layers = [top, middle, bottom];
+    let volume = volumes.prepare(&unit("v"), "u1").unwrap();
+    assert_eq!(fill(&volumes, &volume, &layers, "/d"), Outcome::Copied);
+
+    fs::create_dir(place.path("merged")).unwrap();
+    let lower: Vec<_> = layers.iter().map(|dir| dir.to_str().unwrap()).collect();
+    // In a mount namespace of its own, which ends with the command.
+    let script = format!(
+        "mount -t overlay overlay -o ro,lowerdir={} {merged} && diff -r {merged}/d {}",
+        lower.join(":"),
+        volume.path().display(),
+        merged = place.path("merged").display()
+    );
+    let output = std::process::Command::new("unshare").args(["--mount", "sh", "-c", &script]).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
