@@ -48,7 +48,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let parsed = Pattern::parse(pattern)?;
         let begun = Instant::now();
         let names = StreamSelection::Names(&["one at a time"]);
-        let filter = Filter { start_ms: None, end_ms: None, pattern: Some(&parsed), limit: None, token: None };
+        let (from, limit) = (Start::Head, None);
+        let filter = Filter { start_ms: None, end_ms: None, pattern: Some(&parsed), from, limit, token: None };
         let found = store.filter("g", names, &filter)?.events.len();
         report(&format!("filter {pattern} ({found} found)"), begun);
     }

@@ -10,13 +10,14 @@ use std::io;
 use std::ops::Bound;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 const JOURNAL: &str = "streams";
 /// A journal with more records of streams that are gone than this, and than half its length, is rewritten at load.
 const GONE_RECORDS: usize = 1_000;
+const UNKNOWN: u64 = u64::MAX;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +40,8 @@ pub(crate) struct Stream {
     pub(crate) dir: PathBuf,
     /// When it was last used, in the store's count of uses.
     pub(crate) used: AtomicU64,
+    /// What its events are charged, as of the last look; [`UNKNOWN`] before the first.
+    charged: AtomicU64,
     state: Mutex<StreamState>,
 }
 
@@ -56,6 +59,16 @@ impl Stream {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// What its events are charged, if that is known without reading its folder.
+    pub(crate) fn charged(&self) -> Option<u64> {
+        Some(self.charged.load(Ordering::Relaxed)).filter(|charged| *charged != UNKNOWN)
+    }
+
+    /// Notes what its events are charged; the caller holds its state.
+    pub(crate) fn note_charged(&self, segments: &Segments) {
+        self.charged.store(segments.summaries().map(|s| s.charged).sum(), Ordering::Relaxed);
+    }
+
     pub(crate) fn try_state(&self) -> Option<MutexGuard<'_, StreamState>> {
         self.state.try_lock().ok()
     }
@@ -69,7 +82,9 @@ impl StreamState {
         }
         let fresh = self.segments.is_none();
         if fresh {
-            self.segments = Some(Segments::load(&stream.dir, segment_bytes)?);
+            let segments = Segments::load(&stream.dir, segment_bytes)?;
+            stream.note_charged(&segments);
+            self.segments = Some(segments);
         }
         Ok((self.segments.as_mut().expect("loaded just above"), fresh))
     }
@@ -232,7 +247,7 @@ impl GroupState {
 fn stream(dir: &Path, id: u64, name: Arc<str>, created_ms: i64) -> Arc<Stream> {
     let dir = dir.join(format!("{id:016x}"));
     let (used, state) = Default::default();
-    Arc::new(Stream { id, name, created_ms, dir, used, state })
+    Arc::new(Stream { id, name, created_ms, dir, used, charged: AtomicU64::new(UNKNOWN), state })
 }
 
 fn rewrite(path: &Path, next_id: u64, by_id: &BTreeMap<u64, (String, i64)>) -> Result<u64, LogError> {

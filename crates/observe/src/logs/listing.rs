@@ -80,12 +80,15 @@ impl LogStore {
         self.status(&self.stream(group, stream)?)
     }
 
-    /// Messages plus 26 bytes each of all that a group keeps. Looks at every stream.
+    /// Messages plus 26 bytes each of all that a group keeps. The first time, this reads every stream's folder.
     pub fn stored_bytes(&self, group: &str) -> Result<u64, LogError> {
         let Some(group) = self.group(group, false)? else { return Ok(0) };
         let mut sum = 0;
         for stream in group.streams("", None, usize::MAX) {
-            sum += self.status(&stream)?.stored_bytes;
+            sum += match stream.charged() {
+                Some(charged) => charged,
+                None => self.status(&stream)?.stored_bytes,
+            };
         }
         Ok(sum)
     }

@@ -8,7 +8,7 @@ use super::error::LogError;
 use super::read::{MAX_PAGE_BYTES, ReadEvent};
 use super::segment::{self, Block};
 use super::stream::{EVENT_OVERHEAD, SegmentView};
-use super::token::Key;
+use super::token::{Key, Token};
 use crate::pattern::Pattern;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -39,10 +39,10 @@ pub(crate) struct Query<'a> {
     pub(crate) most_read: u64,
 }
 
-/// Events in ascending order, and the first key that was left out, if any may be left.
+/// Events in the order of reading, and the gap to go on from, if any may be left.
 pub(crate) struct Found {
     pub(crate) events: Vec<ReadEvent>,
-    pub(crate) next: Option<Key>,
+    pub(crate) next: Option<Token>,
 }
 
 /// Something to open once the reading has come to its times; ordered by `lead`.
@@ -177,14 +177,10 @@ impl<'a> Page<'a> {
     }
 
     fn finish(self) -> Found {
-        let mut events: Vec<ReadEvent> = self.events.into_values().collect();
-        let next = match self.query.way {
-            Way::Forward => self.ceiling,
-            Way::Backward => {
-                events.reverse();
-                self.ceiling.map(Key::flipped)
-            }
-        };
-        Found { events, next }
+        let next = self.ceiling.map(|ceiling| match self.query.way {
+            Way::Forward => Token::Forward(ceiling),
+            Way::Backward => Token::Backward(ceiling.flipped().after()),
+        });
+        Found { events: self.events.into_values().collect(), next }
     }
 }

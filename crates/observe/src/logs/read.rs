@@ -72,6 +72,8 @@ pub struct Filter<'a> {
     pub end_ms: Option<i64>,
     /// None matches everything.
     pub pattern: Option<&'a Pattern>,
+    /// Without a token: from the earliest events upwards, or from the latest downwards.
+    pub from: Start,
     /// None is as many as fit a page.
     pub limit: Option<usize>,
     pub token: Option<&'a str>,
@@ -82,6 +84,22 @@ fn range(start_ms: Option<i64>, end_ms: Option<i64>, floor_ms: i64) -> (Key, Key
     let within = |ms: i64| Key::at(ms.clamp(0, MAX_TIMESTAMP_MS + 1));
     let start = within(start_ms.unwrap_or(0).max(floor_ms));
     (start, within(end_ms.unwrap_or(i64::MAX)).max(start))
+}
+
+/// Takes a token's gap as a bound; its direction goes before that of the request.
+fn narrow(token: Option<Token>, from: Start, lower: &mut Key, upper: &mut Key) -> Way {
+    match (token, from) {
+        (Some(Token::Forward(gap)), _) => {
+            *lower = gap.max(*lower);
+            Way::Forward
+        }
+        (Some(Token::Backward(gap)), _) => {
+            *upper = gap.min(*upper);
+            Way::Backward
+        }
+        (None, Start::Head) => Way::Forward,
+        (None, Start::Tail) => Way::Backward,
+    }
 }
 
 fn most_events(limit: Option<usize>) -> usize {
@@ -96,18 +114,7 @@ impl Get<'_> {
         if token.is_some_and(|t| t.gap().stream != stream) {
             return Err(LogError::BadToken);
         }
-        let way = match (token, self.from) {
-            (Some(Token::Forward(gap)), _) => {
-                lower = lower.max(gap);
-                Way::Forward
-            }
-            (Some(Token::Backward(gap)), _) => {
-                upper = upper.min(gap);
-                Way::Backward
-            }
-            (None, Start::Head) => Way::Forward,
-            (None, Start::Tail) => Way::Backward,
-        };
+        let way = narrow(token, self.from, &mut lower, &mut upper);
         let gap = token.map(Token::gap);
         let most_events = most_events(self.limit);
         Ok((Query { way, lower, upper, most_events, pattern: None, most_read: u64::MAX }, gap))
@@ -124,20 +131,8 @@ impl Get<'_> {
 
 impl<'a> Filter<'a> {
     pub(crate) fn query(&self, floor_ms: i64, most_read: u64) -> Result<Query<'a>, LogError> {
-        let (mut lower, upper) = range(self.start_ms, self.end_ms, floor_ms);
-        if let Some(token) = self.token {
-            match Token::parse(token)? {
-                Token::Forward(gap) => lower = lower.max(gap),
-                Token::Backward(_) => return Err(LogError::BadToken),
-            }
-        }
-        Ok(Query {
-            way: Way::Forward,
-            lower,
-            upper,
-            most_events: most_events(self.limit),
-            pattern: self.pattern,
-            most_read,
-        })
+        let (mut lower, mut upper) = range(self.start_ms, self.end_ms, floor_ms);
+        let way = narrow(self.token.map(Token::parse).transpose()?, self.from, &mut lower, &mut upper);
+        Ok(Query { way, lower, upper, most_events: most_events(self.limit), pattern: self.pattern, most_read })
     }
 }

@@ -3,12 +3,12 @@
 use super::error::{IoContext, LogError};
 use super::files::OpenFiles;
 use super::group::{Group, Stream, remove_dir};
-use super::page::{self, Source};
+use super::page::{self, Source, Way};
 use super::read::{Filter, Get, MAX_FILTER_READ, MAX_PAGE_BYTES, MAX_PAGE_EVENTS, ReadEvent};
 use super::segment;
 use super::stream::{AppendOutcome, Batch, EVENT_OVERHEAD, Segments};
 use super::sync::Waiting;
-use super::token::{Key, Token};
+use super::token::Key;
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub struct GetPage {
     pub next_backward: String,
 }
 
-/// A page of several streams, its events by time. It may be empty and still have a next one.
+/// A page of several streams, its events by time, up or down. It may be empty and still have a next one.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FilterPage {
     pub events: Vec<ReadEvent>,
@@ -146,6 +146,7 @@ impl LogStore {
         let (segments, fresh) = state.loaded(&stream, self.segment_bytes)?;
         self.count_loaded(fresh);
         let outcome = segments.append(&self.files, batch)?;
+        stream.note_charged(segments);
         let unsynced = segments.unsynced();
         if let AppendOutcome::Appended { next_seq } = outcome {
             state.announce(next_seq);
@@ -165,7 +166,10 @@ impl LogStore {
         let group = self.group(group, false)?.ok_or_else(missing)?;
         let stream = group.stream(stream)?;
         let (query, gap) = get.query(stream.id, group.floor_ms.load(Ordering::Relaxed))?;
-        let found = page::collect(&query, vec![self.source(&stream)?])?;
+        let mut found = page::collect(&query, vec![self.source(&stream)?])?;
+        if query.way == Way::Backward {
+            found.events.reverse();
+        }
         let (next_forward, next_backward) = Get::tokens(&found.events, gap, query.lower, stream.id);
         Ok(GetPage { events: found.events, next_forward, next_backward })
     }
@@ -210,7 +214,7 @@ impl LogStore {
             }
         }
         let found = page::collect(&query, sources)?;
-        Ok(FilterPage { events: found.events, next: found.next.map(|key| Token::Forward(key).to_string()) })
+        Ok(FilterPage { events: found.events, next: found.next.map(|token| token.to_string()) })
     }
 
     /// Events in the order of their arrival, for tails: from the event of number `from_seq`.
@@ -260,16 +264,33 @@ impl LogStore {
         Ok(state.follow(next_seq))
     }
 
+    /// The groups that have something on the disk.
+    pub fn groups_on_disk(&self) -> Result<Vec<String>, LogError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.dir).at("list", &self.dir)? {
+            let entry = entry.at("list", &self.dir)?;
+            let name = entry.file_name().into_string().unwrap_or_default();
+            if is_uid(&name) && entry.path().is_dir() {
+                found.push(name);
+            }
+        }
+        Ok(found)
+    }
+
     /// Ends the life of events before a time: they are no longer shown, and segments that hold nothing else are deleted.
-    /// Of a restarted store the time must be told again.
+    /// Of a restarted store the time must be told again. 0 shows again what is still there.
     pub fn retain(&self, group: &str, from_ms: i64) -> Result<(), LogError> {
         let Some(group) = self.group(group, false)? else { return Ok(()) };
         group.floor_ms.store(from_ms, Ordering::Relaxed);
+        if from_ms <= 0 {
+            return Ok(());
+        }
         for stream in group.streams("", None, usize::MAX) {
             let mut state = stream.state();
             match state.loaded(&stream, self.segment_bytes) {
                 Ok((segments, fresh)) => {
                     segments.drop_older(&self.files, from_ms)?;
+                    stream.note_charged(segments);
                     self.count_loaded(fresh);
                 }
                 Err(LogError::NoSuchStream(_)) => {}
@@ -303,8 +324,7 @@ impl LogStore {
     }
 
     pub(super) fn group(&self, uid: &str, create: bool) -> Result<Option<Arc<Group>>, LogError> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if uid.is_empty() || uid.len() > 128 || !uid.bytes().all(plain) {
+        if !is_uid(uid) {
             return Err(LogError::BadGroup(uid.to_owned()));
         }
         let mut groups = self.groups();
@@ -356,6 +376,11 @@ impl LogStore {
         // Streams that wait for a sync stay; the next look comes only after as many loads again.
         self.loaded.store(LOADED_STREAMS / 4 * 3, Ordering::Relaxed);
     }
+}
+
+fn is_uid(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=128).contains(&text.len()) && text.bytes().all(plain)
 }
 
 impl Drop for LogStore {

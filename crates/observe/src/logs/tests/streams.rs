@@ -56,6 +56,7 @@ fn a_deleted_group_leaves_nothing_on_the_disk() {
     assert!(matches!(store.get(GROUP, "s", &get(Start::Head, None, None)), Err(LogError::NoSuchStream(_))));
     let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["lock"]);
+    assert!(store.groups_on_disk().unwrap().is_empty());
 }
 
 #[test]
@@ -128,12 +129,16 @@ fn retention_hides_old_events_and_deletes_segments_that_hold_no_others() {
     for time in 0..20 {
         put(&store, "s", &[(time, &text)]);
     }
+    assert_eq!(store.groups_on_disk().unwrap(), [GROUP]);
     let size = || walk_bytes(dir.path());
     let before = size();
     store.retain(GROUP, 15).unwrap();
     let page = store.get(GROUP, "s", &get(Start::Head, None, None)).unwrap();
     assert_eq!(page.events.iter().map(|e| e.timestamp_ms()).collect::<Vec<_>>(), [15, 16, 17, 18, 19]);
     assert!(size() < before / 2, "{} of {before} bytes are left", size());
+    let stored = store.stored_bytes(GROUP).unwrap();
+    assert_eq!(stored, store.stream_status(GROUP, "s").unwrap().stored_bytes);
+    assert!((5 * 526..10 * 526).contains(&stored));
     store.retain(GROUP, 1_000).unwrap();
     assert!(messages(&store, "s").is_empty());
     let status = store.stream_status(GROUP, "s").unwrap();

@@ -93,7 +93,7 @@ proptest! {
 
     #[test]
     fn a_filter_merges_streams_by_time_and_its_ids_are_unique_and_ascend(
-        batches in batches(), limit in 1usize..40, most_read in 0u64..4_000, term in prop::option::of("[a-c]{1,2}"),
+        batches in batches(), limit in 1usize..40, most_read in 0u64..4_000, down: bool, term in prop::option::of("[a-c]{1,2}"),
     ) {
         let dir = folder();
         let (store, mut model) = fill(dir.path(), &batches);
@@ -102,7 +102,8 @@ proptest! {
         let (mut all, mut ids, mut token) = (Vec::new(), Vec::new(), None);
         loop {
             let (token_now, limit) = (token.as_deref(), Some(limit));
-            let filter = Filter { start_ms: None, end_ms: None, pattern: pattern.as_ref(), limit, token: token_now };
+            let from = if down { Start::Tail } else { Start::Head };
+            let filter = Filter { start_ms: None, end_ms: None, pattern: pattern.as_ref(), from, limit, token: token_now };
             let page = store.filter_reading(GROUP, StreamSelection::All, &filter, most_read).unwrap();
             for event in page.events {
                 ids.push(event.event_id());
@@ -112,6 +113,10 @@ proptest! {
                 Some(next) => token = Some(next),
                 None => break,
             }
+        }
+        if down {
+            all.reverse();
+            ids.reverse();
         }
         prop_assert_eq!(all, model);
         prop_assert!(ids.is_sorted_by(|a, b| a < b));
@@ -178,7 +183,7 @@ fn a_filter_looks_at_the_streams_that_it_is_told() {
         put(&store, name, &[(time as i64, name)]);
     }
     let read = |streams, start_ms, end_ms| {
-        let filter = Filter { start_ms, end_ms, pattern: None, limit: None, token: None };
+        let filter = Filter { start_ms, end_ms, pattern: None, from: Start::Head, limit: None, token: None };
         let page = store.filter(GROUP, streams, &filter).unwrap();
         page.events.into_iter().map(|e| e.message).collect::<Vec<_>>().join(" ")
     };
