@@ -92,3 +92,6 @@ async fn store(context: &Context, document: &ecs::TaskDefinition, tags: &Tags) -
     }
     Err(errors::client("Too many concurrent attempts to create a new revision of the specified family."))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,11 +15,11 @@
 //! | dockerLabels, ulimits; memoryReservation | Docker API 1.18; 1.21 |
 //! | linuxParameters: tmpfs, sharedMemorySize; initProcessEnabled | Docker API 1.22; 1.25 |
 //! | systemControls | Docker API 1.24 |
-//! | healthCheck | `ecs.capability.container-health-check`, Docker API 1.24 |
+//! | healthCheck | `ecs.capability.container-health-check`, Docker API 1.24, with startPeriod 1.29 |
 //! | dependsOn, startTimeout, stopTimeout | `ecs.capability.container-ordering` |
 //! | restartPolicy.enabled | `ecs.capability.container-restart-policy` |
 //! | privileged | `com.amazonaws.ecs.capability.privileged-container` |
-//! | dockerSecurityOptions | `com.amazonaws.ecs.capability.selinux`, `….apparmor`, or our own |
+//! | dockerSecurityOptions | Docker API 1.17, no-new-privileges 1.23; `com.amazonaws.ecs.capability.selinux`, `….apparmor`, or our own |
 //! | containerPortRange | `ecs.capability.container-port-range` |
 //! | secrets | `ecs.capability.secrets.<asm or ssm>.environment-variables` |
 //! | environmentFiles | `ecs.capability.env-files.s3` |
@@ -27,11 +27,11 @@
 //! | resourceRequirements GPU; NeuronDevice | `ecs.capability.gpu-driver-version`; our own |
 //! | inferenceAccelerators | `ecs.capability.task-eia` |
 //! | credentialSpecs | `ecs.capability.gmsa` or `….gmsa-domainless` |
-//! | volumes: efs; fsx; s3files; configuredAtLaunch | `ecs.capability.efs` (with authorization `….efsAuth`); `….fsxWindowsFileServer`; our own; `….storage.ebs-task-volume-attach` |
+//! | volumes: efs; fsx; s3files; configuredAtLaunch | `ecs.capability.efs`, `….efsAuth`, Docker API 1.25; `….fsxWindowsFileServer`; our own; `….storage.ebs-task-volume-attach` |
 //! | dockerVolumeConfiguration | `ecs.capability.docker-plugin.<driver>`; driverOpts: our own |
 //! | taskRoleArn; with host networking | `com.amazonaws.ecs.capability.task-iam-role`; `….task-iam-role-network-host` |
 //! | networkMode awsvpc | `ecs.capability.task-eni`, Docker API 1.18 |
-//! | pidMode, ipcMode | `ecs.capability.pid-ipc-namespace-sharing` |
+//! | pidMode, ipcMode | `ecs.capability.pid-ipc-namespace-sharing`, ipcMode Docker API 1.32 |
 //! | proxyConfiguration | `ecs.capability.aws-appmesh` |
 //! | enableFaultInjection; trustedExecutionConfiguration | `ecs.capability.fault-injection`; our own |
 
@@ -40,7 +40,7 @@ use aws_api::ecs::{Attribute, ContainerDefinition, LogConfiguration, TaskDefinit
 use std::collections::BTreeSet;
 
 /// What our nodes offer: the names that a node is registered with.
-const NODE_ATTRIBUTES: [&str; 32] = [
+const NODE_ATTRIBUTES: [&str; 33] = [
     "com.amazonaws.ecs.capability.docker-remote-api.1.17",
     "com.amazonaws.ecs.capability.docker-remote-api.1.18",
     "com.amazonaws.ecs.capability.docker-remote-api.1.19",
@@ -55,6 +55,8 @@ const NODE_ATTRIBUTES: [&str; 32] = [
     "com.amazonaws.ecs.capability.docker-remote-api.1.28",
     "com.amazonaws.ecs.capability.docker-remote-api.1.29",
     "com.amazonaws.ecs.capability.docker-remote-api.1.30",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.31",
+    "com.amazonaws.ecs.capability.docker-remote-api.1.32",
     "com.amazonaws.ecs.capability.ecr-auth",
     "com.amazonaws.ecs.capability.logging-driver.awslogs",
     "com.amazonaws.ecs.capability.logging-driver.json-file",
@@ -68,7 +70,6 @@ const NODE_ATTRIBUTES: [&str; 32] = [
     "ecs.capability.docker-plugin.local",
     "ecs.capability.execution-role-awslogs",
     "ecs.capability.execution-role-ecr-pull",
-    "ecs.capability.full-sync",
     "ecs.capability.increased-task-cpu-limit",
     "ecs.capability.pid-ipc-namespace-sharing",
     "ecs.capability.task-cpu-mem-limit",
@@ -188,7 +189,7 @@ fn image(container: &ContainerDefinition, has_execution_role: bool, needs: &mut 
 
 fn docker_options(container: &ContainerDefinition, needs: &mut Vec<Need>) {
     let linux = container.linux_parameters.as_ref();
-    if container.docker_labels.is_some() || container.ulimits.is_some() {
+    if container.docker_labels.is_some() || container.ulimits.iter().flatten().next().is_some() {
         needs.push(docker("1.18", "dockerLabels and ulimits"));
     }
     if container.memory_reservation.is_some() {
@@ -214,8 +215,10 @@ fn security(container: &ContainerDefinition, needs: &mut Vec<Need>) {
     }
     for option in container.docker_security_options.iter().flatten() {
         let (kind, value) = option.split_once([':', '=']).unwrap_or((option, ""));
+        needs.push(docker("1.17", "dockerSecurityOptions"));
         match (kind, value) {
-            ("no-new-privileges", _) | ("seccomp", "unconfined") => {}
+            ("no-new-privileges", _) => needs.push(docker("1.23", "no-new-privileges")),
+            ("seccomp", "unconfined") => {}
             ("label", _) => needs.push(amazon("selinux", "SELinux labels in dockerSecurityOptions")),
             ("apparmor", _) => needs.push(amazon("apparmor", "AppArmor profiles in dockerSecurityOptions")),
             ("credentialspec", _) => needs.push(ecs("gmsa", "credential specs in dockerSecurityOptions")),
@@ -232,7 +235,8 @@ fn security(container: &ContainerDefinition, needs: &mut Vec<Need>) {
 fn lifecycle(container: &ContainerDefinition, needs: &mut Vec<Need>) {
     if container.health_check.is_some() {
         needs.push(ecs("container-health-check", "health checks"));
-        needs.push(docker("1.24", "health checks"));
+        let has_start_period = container.health_check.as_ref().is_some_and(|check| check.start_period.is_some());
+        needs.push(docker(if has_start_period { "1.29" } else { "1.24" }, "health checks"));
     }
     let ordered = container.depends_on.iter().flatten().next().is_some();
     if ordered || container.start_timeout.is_some() || container.stop_timeout.is_some() {
@@ -276,11 +280,10 @@ fn volume_needs(definition: &TaskDefinition, volume: &Volume, needs: &mut Vec<Ne
     if volume.host.is_some() && mounts.into_iter().any(|m| m.source_volume == volume.name) {
         needs.push(docker("1.17", "host volumes"));
     }
-    if let Some(efs) = &volume.efs_volume_configuration {
+    if volume.efs_volume_configuration.is_some() {
         needs.push(ecs("efs", "EFS volumes"));
-        if efs.authorization_config.is_some() || efs.transit_encryption.is_some() {
-            needs.push(ecs("efsAuth", "EFS volumes with authorization"));
-        }
+        needs.push(ecs("efsAuth", "EFS volumes"));
+        needs.push(docker("1.25", "EFS volumes"));
     }
     if volume.fsx_windows_file_server_volume_configuration.is_some() {
         needs.push(ecs("fsxWindowsFileServer", "FSx for Windows File Server volumes"));
@@ -314,6 +317,9 @@ fn task(definition: &TaskDefinition, needs: &mut Vec<Need>) {
     }
     if definition.pid_mode.is_some() || definition.ipc_mode.is_some() {
         needs.push(ecs("pid-ipc-namespace-sharing", "pidMode and ipcMode"));
+    }
+    if definition.ipc_mode.is_some() {
+        needs.push(docker("1.32", "ipcMode"));
     }
     if definition.proxy_configuration.is_some() {
         needs.push(ecs("aws-appmesh", "proxyConfiguration"));
