@@ -48,6 +48,9 @@ async fn serve(installation: &Installation) -> Result<()> {
 
     let store = SqliteStore::open(SqliteOptions::new(installation.data_dir.join("store.db"))).await?;
     let (records, view) = Records::open(Arc::new(store), Arc::new(SystemClock)).await?;
+    let mut running: JoinSet<Result<()>> = JoinSet::new();
+    // First: no commit is answered before the view shows it.
+    running.spawn(async move { Err(anyhow::Error::from(view.await)) });
     NodeDesk::forget_connections(&records).await?;
     make_network(&records, &scope, &identity).await?;
     aws_frontend::ecs::ensure_default_cluster(&records, &scope).await.map_err(|e| anyhow!("{e}"))?;
@@ -61,8 +64,6 @@ async fn serve(installation: &Installation) -> Result<()> {
     let sessions = Sessions::new(desk);
     let admin = Arc::new(Admin::new(records.clone(), sessions.clone(), scope));
 
-    let mut running: JoinSet<Result<()>> = JoinSet::new();
-    running.spawn(async move { Err(anyhow::Error::from(view.await)) });
     running.spawn(logs_to_disk(logs));
     running.spawn(ends(controllers::run(Placer::new(random_seed()), records.clone())));
     running.spawn(ends(controllers::run(Collector::new(Retention::default()), records)));
