@@ -7,6 +7,7 @@ mod context;
 pub mod ec2;
 pub mod ecs;
 mod ids;
+pub mod logs;
 mod page;
 mod serve;
 pub mod sts;
@@ -20,5 +21,5 @@ pub use table::{Status, Table};
 
 /// Every service that is served, with what is built of it.
 pub fn tables() -> Vec<Table> {
-    vec![ecs::table()]
+    vec![ecs::table(), logs::table()]
 }

@@ -52,11 +52,11 @@ impl LogStore {
         if list.order == StreamOrder::Name && !list.descending {
             let found = group.streams(list.prefix, list.token, limit + 1);
             let next = (found.len() > limit).then(|| found[limit - 1].name.to_string());
-            let streams = found.iter().take(limit).map(|s| self.status(s)).collect::<Result<_, _>>()?;
+            let streams = self.statuses(&found[..limit.min(found.len())])?;
             return Ok(StreamPage { streams, next });
         }
         let found = group.streams(list.prefix, None, usize::MAX);
-        let mut streams = found.iter().map(|s| self.status(s)).collect::<Result<Vec<_>, _>>()?;
+        let mut streams = self.statuses(&found)?;
         let place = |s: &StreamStatus| match list.order {
             StreamOrder::Name => s.name.to_string(),
             StreamOrder::LastEvent => format!("{:014}/{}", s.last_event_ms.map_or(0, |ms| ms + 1), s.name),
@@ -87,10 +87,16 @@ impl LogStore {
         for stream in group.streams("", None, usize::MAX) {
             sum += match stream.charged() {
                 Some(charged) => charged,
-                None => self.status(&stream)?.stored_bytes,
+                None => self.statuses(std::slice::from_ref(&stream))?.iter().map(|s| s.stored_bytes).sum(),
             };
         }
         Ok(sum)
+    }
+
+    /// Those that are deleted meanwhile are left out.
+    fn statuses(&self, streams: &[Arc<Stream>]) -> Result<Vec<StreamStatus>, LogError> {
+        let known = |status: &Result<_, _>| !matches!(status, Err(LogError::NoSuchStream(_)));
+        streams.iter().map(|s| self.status(s)).filter(known).collect()
     }
 
     fn status(&self, stream: &Arc<Stream>) -> Result<StreamStatus, LogError> {
