@@ -7,6 +7,7 @@ pub(crate) mod deregister_task_definition;
 mod describe_clusters;
 pub(crate) mod describe_task_definition;
 mod errors;
+pub(crate) mod instance;
 mod list_clusters;
 mod list_task_definition_families;
 mod list_task_definitions;
