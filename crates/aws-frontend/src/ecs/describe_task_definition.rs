@@ -94,3 +94,54 @@ pub(crate) fn status(status: TaskDefinitionStatus) -> &'static str {
         TaskDefinitionStatus::DeleteInProgress => "DELETE_IN_PROGRESS",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, deregister, register};
+
+    async fn describe(context: &Context, reference: &str) -> Result<ecs::TaskDefinition, ServiceError> {
+        let input = DescribeTaskDefinitionInput { task_definition: Some(reference.to_owned()), include: None };
+        describe_task_definition(context.clone(), input).await.map(|answer| answer.task_definition.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_family_is_its_latest_active_revision_and_a_revision_is_itself_whatever_its_status() {
+        let context = testing::context().await;
+        for _ in 0..10 {
+            register(&context, "web").await;
+        }
+        register(&context, "web-2").await;
+        deregister(&context, "web:10").await;
+        assert_eq!(describe(&context, "web").await.unwrap().revision, Some(9));
+        let arn = "arn:aws:ecs:us-east-1:000000000000:task-definition/web";
+        assert_eq!(describe(&context, arn).await.unwrap().revision, Some(9));
+        for reference in ["web:10".to_owned(), format!("{arn}:10")] {
+            let found = describe(&context, &reference).await.unwrap();
+            assert_eq!((found.revision, found.status.as_deref()), (Some(10), Some("INACTIVE")));
+            assert_eq!(found.deregistered_at, found.registered_at);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_registered_is_what_is_described() {
+        let context = testing::context().await;
+        let registered = register(&context, "web").await;
+        assert_eq!(describe(&context, "web").await.unwrap(), registered);
+    }
+
+    #[tokio::test]
+    async fn a_reference_to_nothing_is_a_client_exception() {
+        let context = testing::context().await;
+        register(&context, "web").await;
+        deregister(&context, "web:1").await;
+        for reference in ["web", "web:2", "db", "", ":", "arn:aws:ecs:us-east-1:111111111111:task-definition/web:1"] {
+            let error = describe(&context, reference).await.unwrap_err();
+            assert_eq!(error.code, "ClientException", "{reference}");
+        }
+        let error = describe(&context, "db").await.unwrap_err();
+        assert_eq!(error.message, "Unable to describe task definition.");
+        let error = describe(&context, "web:latest").await.unwrap_err();
+        assert_eq!(error.message, "Invalid revision number. Number: latest");
+    }
+}

@@ -218,3 +218,6 @@ impl TaskSize {
 fn non_negative(number: i32) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

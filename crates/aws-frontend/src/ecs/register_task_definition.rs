@@ -17,7 +17,7 @@ pub(crate) use attributes::{requires_attributes, unsupported};
 pub(crate) use compatibility::fargate_size;
 pub(crate) use logs::byte_size;
 pub(crate) use normalise::{DEFAULT_NETWORK_MODE, normalise};
-pub(crate) use ports::port_range;
+pub(crate) use ports::{port_range, ranges_fit};
 pub(crate) use size::{cpu_units, memory_mib};
 
 use super::{describe_clusters, describe_task_definition, errors};

@@ -1,6 +1,6 @@
 //! Network mode, shared namespaces and published ports.
 
-use crate::ecs::register_task_definition::{DEFAULT_NETWORK_MODE, port_range};
+use crate::ecs::register_task_definition::{DEFAULT_NETWORK_MODE, port_range, ranges_fit};
 use aws_api::ecs::{ContainerDefinition, PortMapping, TaskDefinition};
 use model::unit::spec::{NamespaceScope, NetworkMode, PortSpec, Protocol};
 
@@ -23,10 +23,13 @@ pub(super) fn namespace(mode: Option<&str>) -> NamespaceScope {
     }
 }
 
-/// The ports to publish. A task with its own address is reached there, so nothing of it is published.
+/// The ports to publish. A task with its own address is reached there, so nothing of it is published; ranges too wide for
+/// a node are a feature that no node has.
 pub(super) fn ports(definition: &TaskDefinition, container: &ContainerDefinition) -> Vec<PortSpec> {
     let published = matches!(mode(definition), NetworkMode::PerContainer | NetworkMode::Host);
-    let mappings = container.port_mappings.iter().flatten().filter(|_| published);
+    let fits = ranges_fit(container);
+    let mappings = container.port_mappings.iter().flatten();
+    let mappings = mappings.filter(|m| published && (fits || m.container_port_range.is_none()));
     mappings.flat_map(port).collect()
 }
 

@@ -20,7 +20,7 @@
 //! | restartPolicy.enabled | `ecs.capability.container-restart-policy` |
 //! | privileged | `com.amazonaws.ecs.capability.privileged-container` |
 //! | dockerSecurityOptions | Docker API 1.17, no-new-privileges 1.23; `com.amazonaws.ecs.capability.selinux`, `….apparmor`, or our own |
-//! | containerPortRange | `ecs.capability.container-port-range` |
+//! | containerPortRange; too many for bridge | `ecs.capability.container-port-range`; our own |
 //! | secrets | `ecs.capability.secrets.<asm or ssm>.environment-variables` |
 //! | environmentFiles | `ecs.capability.env-files.s3` |
 //! | firelensConfiguration | `ecs.capability.firelens.<type>`, `….options.config.<file or s3>` |
@@ -35,6 +35,7 @@
 //! | proxyConfiguration | `ecs.capability.aws-appmesh` |
 //! | enableFaultInjection; trustedExecutionConfiguration | `ecs.capability.fault-injection`; our own |
 
+use super::ports::ranges_fit;
 use crate::ecs::lower::Unsupported;
 use aws_api::ecs::{Attribute, ContainerDefinition, LogConfiguration, TaskDefinition, Volume};
 use std::collections::BTreeSet;
@@ -76,7 +77,7 @@ const NODE_ATTRIBUTES: [&str; 33] = [
     "ecs.capability.task-eni",
 ];
 
-/// The capabilities that every node of ours offers, by name, sorted. A node is registered with them as attributes without value.
+/// The capabilities that every node of ours offers, by name, sorted: a node is registered with them, without values.
 pub fn node_attributes() -> &'static [&'static str] {
     &NODE_ATTRIBUTES
 }
@@ -138,6 +139,10 @@ fn needs(definition: &TaskDefinition) -> Vec<Need> {
         lifecycle(container, &mut needs);
         injected(container, &mut needs);
         devices(container, &mut needs);
+    }
+    let bridge = matches!(definition.network_mode.as_deref(), None | Some("bridge"));
+    if bridge && !definition.container_definitions.iter().flatten().all(ranges_fit) {
+        needs.push(own("wide-port-ranges", "more than 1000 ports in the ranges of a container"));
     }
     for volume in definition.volumes.iter().flatten() {
         volume_needs(definition, volume, &mut needs);

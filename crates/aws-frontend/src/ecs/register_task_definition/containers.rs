@@ -1,6 +1,6 @@
 //! Validation of one container by itself: name, image, sizes, environment, checks and timeouts.
 
-use super::validate::{Check, MEMORY_MIN, ensure, is_name, name};
+use super::validate::{Check, MEMORY_MIN, ensure, invalid, is_name, name};
 use crate::ecs::errors;
 use aws_api::ecs::{ContainerDefinition, TaskDefinition};
 use std::collections::BTreeSet;
@@ -36,23 +36,17 @@ pub(super) fn container(definition: &TaskDefinition, container: &ContainerDefini
 fn memory(definition: &TaskDefinition, container: &ContainerDefinition) -> Check {
     let name = name(container);
     let (hard, soft) = (container.memory, container.memory_reservation);
-    ensure(container.cpu.unwrap_or(0) >= 0, || {
-        format!("Invalid setting for container '{name}'. 'cpu' must not be negative.")
-    })?;
+    ensure(container.cpu.unwrap_or(0) >= 0, || invalid(container, "'cpu' must not be negative."))?;
     ensure(definition.memory.is_some() || hard.is_some() || soft.is_some(), || {
-        format!(
-            "Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
-        )
+        invalid(container, "At least one of 'memory' or 'memoryReservation' must be specified.")
     })?;
     for (field, value) in [("memory", hard), ("memoryReservation", soft)] {
         ensure(value.is_none_or(|mib| mib >= MEMORY_MIN), || {
-            format!("Invalid setting for container '{name}'. '{field}' must be at least {MEMORY_MIN} MiB.")
+            invalid(container, format!("'{field}' must be at least {MEMORY_MIN} MiB."))
         })?;
     }
     ensure(hard.zip(soft).is_none_or(|(hard, soft)| hard >= soft), || {
-        format!(
-            "Invalid setting for container '{name}'. 'memory' must be greater than or equal to 'memoryReservation'."
-        )
+        invalid(container, "'memory' must be greater than or equal to 'memoryReservation'.")
     })
 }
 
@@ -80,10 +74,7 @@ fn network(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
     }
     for server in container.dns_servers.iter().flatten() {
         ensure(server.parse::<IpAddr>().is_ok(), || {
-            format!(
-                "Invalid setting for container '{}'. The DNS server '{server}' is not an IP address.",
-                name(container)
-            )
+            invalid(container, format!("The DNS server '{server}' is not an IP address."))
         })?;
     }
     for host in container.extra_hosts.iter().flatten() {
@@ -91,10 +82,7 @@ fn network(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
             (host.hostname.as_deref().unwrap_or_default(), host.ip_address.as_deref().unwrap_or_default());
         let fine = !hostname.is_empty() && !hostname.contains(char::is_whitespace) && address.parse::<IpAddr>().is_ok();
         ensure(fine, || {
-            format!(
-                "Invalid setting for container '{}'. The extra host '{hostname}' needs a name and an IP address, not '{address}'.",
-                name(container)
-            )
+            invalid(container, format!("The extra host '{hostname}' needs a name and an IP address, not '{address}'."))
         })?;
     }
     Ok(())
@@ -103,33 +91,22 @@ fn network(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
 fn environment(container: &ContainerDefinition) -> Check {
     for variable in container.environment.iter().flatten() {
         let key = variable.name.as_deref().unwrap_or_default();
-        ensure(!key.is_empty(), || {
-            format!(
-                "Invalid setting for container '{}'. An environment variable's name should not be null or empty.",
-                name(container)
-            )
-        })?;
+        ensure(!key.is_empty(), || invalid(container, "An environment variable's name should not be null or empty."))?;
         ensure(!key.contains(['=', '\0']), || {
-            format!(
-                "Invalid setting for container '{}'. The environment variable name '{key}' contains invalid characters.",
-                name(container)
-            )
+            invalid(container, format!("The environment variable name '{key}' contains invalid characters."))
         })?;
     }
     let files = container.environment_files.as_deref().unwrap_or_default();
     ensure(files.len() <= ENVIRONMENT_FILES_MAX, || {
-        format!(
-            "Invalid setting for container '{}'. It can have at most {ENVIRONMENT_FILES_MAX} environment files.",
-            name(container)
-        )
+        invalid(container, format!("It can have at most {ENVIRONMENT_FILES_MAX} environment files."))
     })?;
     for file in files {
         let arn = file.value.as_deref().unwrap_or_default();
         let fine = arn.starts_with("arn:") && arn.split(':').nth(2) == Some("s3") && arn.ends_with(".env");
         ensure(fine, || {
-            format!(
-                "Invalid setting for container '{}'. The environment file '{arn}' must be the ARN of an S3 object that ends in .env.",
-                name(container)
+            invalid(
+                container,
+                format!("The environment file '{arn}' must be the ARN of an S3 object that ends in .env."),
             )
         })?;
     }
@@ -153,7 +130,7 @@ fn secrets(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
     for secret in secrets {
         let key = secret.name.as_deref().unwrap_or_default();
         ensure(!key.is_empty() && !key.contains(['=', '\0']), || {
-            format!("Invalid setting for container '{}'. A secret's name should not be null or empty.", name(container))
+            invalid(container, "A secret's name should not be null or empty.")
         })?;
         ensure(names.insert(key), || {
             format!(
@@ -163,10 +140,7 @@ fn secrets(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
     }
     for secret in secrets.iter().chain(log_secrets) {
         ensure(secret.value_from.as_deref().is_some_and(|v| !v.is_empty()), || {
-            format!(
-                "Invalid setting for container '{}'. A secret's valueFrom should not be null or empty.",
-                name(container)
-            )
+            invalid(container, "A secret's valueFrom should not be null or empty.")
         })?;
     }
     Ok(())
@@ -177,11 +151,9 @@ fn health_check(container: &ContainerDefinition) -> Check {
     let label = name(container);
     let command = check.command.as_deref().unwrap_or_default();
     let form = command.first().map(String::as_str);
-    let fine = matches!((form, command.len()), (Some("CMD"), 2..) | (Some("CMD-SHELL"), 2));
+    let fine = matches!((form, command.len()), (Some("CMD" | "CMD-SHELL"), 2..));
     ensure(fine, || {
-        format!(
-            "Invalid health check for container '{label}'. The command must be CMD with arguments, or CMD-SHELL with one string."
-        )
+        format!("Invalid health check for container '{label}'. The command must be CMD or CMD-SHELL, then what to run.")
     })?;
     for (field, value, min, max) in [
         ("interval", check.interval, 5, 300),
@@ -225,32 +197,24 @@ fn process(container: &ContainerDefinition) -> Check {
     if let Some(directory) = &container.working_directory {
         // A drive letter is a Windows container's.
         let fine = directory.starts_with('/') || directory.as_bytes().get(1) == Some(&b':');
-        ensure(fine, || {
-            format!(
-                "Invalid setting for container '{}'. The working directory '{directory}' must be an absolute path.",
-                name(container)
-            )
-        })?;
+        ensure(fine, || invalid(container, format!("The working directory '{directory}' must be an absolute path.")))?;
     }
     if let Some(user) = &container.user {
         let parts: Vec<&str> = user.split(':').collect();
         let fine = parts.len() <= 2 && parts.iter().all(|p| !p.is_empty() && !p.contains(char::is_whitespace));
         ensure(fine, || {
-            format!(
-                "Invalid setting for container '{}'. The user '{user}' must be a user or user:group, by name or number.",
-                name(container)
-            )
+            invalid(container, format!("The user '{user}' must be a user or user:group, by name or number."))
         })?;
     }
     ensure(container.docker_labels.iter().flatten().all(|(key, _)| !key.is_empty()), || {
-        format!("Invalid setting for container '{}'. A Docker label's name should not be empty.", name(container))
+        invalid(container, "A Docker label's name should not be empty.")
     })?;
     let specs = container.credential_specs.as_deref().unwrap_or_default();
     let fine = specs.iter().all(|s| s.starts_with("credentialspec:") || s.starts_with("credentialspecdomainless:"));
     ensure(specs.len() <= 1 && fine, || {
-        format!(
-            "Invalid setting for container '{}'. credentialSpecs can have one entry, which begins with credentialspec: or credentialspecdomainless:.",
-            name(container)
+        invalid(
+            container,
+            "credentialSpecs can have one entry, which begins with credentialspec: or credentialspecdomainless:.",
         )
     })
 }
@@ -260,9 +224,7 @@ fn resources(definition: &TaskDefinition, container: &ContainerDefinition) -> Ch
     for requirement in container.resource_requirements.iter().flatten() {
         let kind = requirement.r#type.as_deref().unwrap_or_default();
         let value = requirement.value.as_deref();
-        ensure(kinds.insert(kind), || {
-            format!("Invalid setting for container '{}'. It requires {kind} twice.", name(container))
-        })?;
+        ensure(kinds.insert(kind), || invalid(container, format!("It requires {kind} twice.")))?;
         let known = |device: &str| {
             definition.inference_accelerators.iter().flatten().any(|a| a.device_name.as_deref() == Some(device))
         };
@@ -273,11 +235,7 @@ fn resources(definition: &TaskDefinition, container: &ContainerDefinition) -> Ch
             _ => value.and_then(|v| v.parse::<u32>().ok()).is_some_and(|count| count > 0),
         };
         ensure(fine, || {
-            format!(
-                "Invalid setting for container '{}'. '{}' is not a value for the resource {kind}.",
-                name(container),
-                value.unwrap_or("null")
-            )
+            invalid(container, format!("'{}' is not a value for the resource {kind}.", value.unwrap_or("null")))
         })?;
     }
     Ok(())

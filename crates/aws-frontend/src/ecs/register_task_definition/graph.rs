@@ -1,4 +1,4 @@
-//! Validation of what containers say about each other: dependsOn, links and volumesFrom, and that they can be started in some order.
+//! Validation of what containers say about each other (dependsOn, links, volumesFrom), and that some order starts them all.
 
 use super::validate::{Check, ensure, name};
 use aws_api::ecs::ContainerDefinition;

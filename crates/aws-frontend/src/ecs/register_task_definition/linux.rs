@@ -1,100 +1,30 @@
 //! Validation of what only Linux knows: capabilities, devices, tmpfs, swap, ulimits, sysctls and security options.
 
-use super::validate::{Check, ensure, name};
+use super::validate::{Check, ensure, invalid};
 use super::volumes::is_absolute;
 use aws_api::ecs::{ContainerDefinition, LinuxParameters, TaskDefinition, Tmpfs};
 use std::collections::BTreeSet;
 
 /// ECS API, KernelCapabilities.
-const CAPABILITIES: [&str; 38] = [
-    "ALL",
-    "AUDIT_CONTROL",
-    "AUDIT_WRITE",
-    "BLOCK_SUSPEND",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "KILL",
-    "LEASE",
-    "LINUX_IMMUTABLE",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "MKNOD",
-    "NET_ADMIN",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_RAW",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_CHROOT",
-    "SYS_MODULE",
-    "SYS_NICE",
-    "SYS_PACCT",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "SYSLOG",
-    "WAKE_ALARM",
-];
+const CAPABILITIES: &str = "ALL AUDIT_CONTROL AUDIT_WRITE BLOCK_SUSPEND CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER \
+    FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE \
+    NET_BROADCAST NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT \
+    SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM";
 
-/// ECS API, Tmpfs; the last ones take a value after `=`.
-const TMPFS_FLAGS: [&str; 31] = [
-    "defaults",
-    "ro",
-    "rw",
-    "suid",
-    "nosuid",
-    "dev",
-    "nodev",
-    "exec",
-    "noexec",
-    "sync",
-    "async",
-    "dirsync",
-    "remount",
-    "mand",
-    "nomand",
-    "atime",
-    "noatime",
-    "diratime",
-    "nodiratime",
-    "bind",
-    "rbind",
-    "unbindable",
-    "runbindable",
-    "private",
-    "rprivate",
-    "shared",
-    "rshared",
-    "slave",
-    "rslave",
-    "relatime",
-    "norelatime",
-];
-const TMPFS_MORE_FLAGS: [&str; 2] = ["strictatime", "nostrictatime"];
-const TMPFS_VALUES: [&str; 6] = ["mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"];
+/// ECS API, Tmpfs.
+const TMPFS_FLAGS: &str = "defaults ro rw suid nosuid dev nodev exec noexec sync async dirsync remount mand nomand atime \
+    noatime diratime nodiratime bind rbind unbindable runbindable private rprivate shared rshared slave rslave relatime \
+    norelatime strictatime nostrictatime";
+/// ECS API, Tmpfs: the options that take a value after `=`.
+const TMPFS_VALUES: &str = "mode uid gid nr_inodes nr_blocks mpol";
 
-/// Docker: the sysctls of the IPC namespace.
-const IPC_SYSCTLS: [&str; 8] = [
-    "kernel.msgmax",
-    "kernel.msgmnb",
-    "kernel.msgmni",
-    "kernel.sem",
-    "kernel.shmall",
-    "kernel.shmmax",
-    "kernel.shmmni",
-    "kernel.shm_rmid_forced",
-];
+/// Docker: the sysctls of the IPC namespace, besides fs.mqueue.*.
+const IPC_SYSCTLS: &str = "kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall kernel.shmmax \
+    kernel.shmmni kernel.shm_rmid_forced";
+
+fn is_one_of(words: &str, word: &str) -> bool {
+    words.split(' ').any(|known| known == word)
+}
 
 pub(super) fn container(definition: &TaskDefinition, container: &ContainerDefinition) -> Check {
     if let Some(parameters) = &container.linux_parameters {
@@ -106,72 +36,62 @@ pub(super) fn container(definition: &TaskDefinition, container: &ContainerDefini
 }
 
 fn linux_parameters(container: &ContainerDefinition, parameters: &LinuxParameters) -> Check {
-    let label = name(container);
     let capabilities = parameters.capabilities.iter().flat_map(|c| c.add.iter().chain(&c.drop).flatten());
     for capability in capabilities {
-        ensure(CAPABILITIES.contains(&capability.as_str()), || {
-            format!(
-                "Invalid setting for container '{label}'. '{capability}' is not a Linux capability; write it without CAP_, such as NET_ADMIN."
+        ensure(is_one_of(CAPABILITIES, capability), || {
+            invalid(
+                container,
+                format!("'{capability}' is not a Linux capability; write it without CAP_, such as NET_ADMIN."),
             )
         })?;
     }
     for device in parameters.devices.iter().flatten() {
         let (host, inside) = (device.host_path.as_deref().unwrap_or_default(), device.container_path.as_deref());
         ensure(is_absolute(host) && inside.is_none_or(is_absolute), || {
-            format!("Invalid setting for container '{label}'. The paths of the device '{host}' must be absolute.")
+            invalid(container, format!("The paths of the device '{host}' must be absolute."))
         })?;
     }
     ensure(parameters.shared_memory_size.is_none_or(|mib| mib > 0), || {
-        format!("Invalid setting for container '{label}'. 'sharedMemorySize' must be at least 1 MiB.")
+        invalid(container, "'sharedMemorySize' must be at least 1 MiB.")
     })?;
     for tmpfs in parameters.tmpfs.iter().flatten() {
-        check_tmpfs(label, tmpfs)?;
+        tmpfs_mount(container, tmpfs)?;
     }
-    ensure(parameters.max_swap.is_none_or(|mib| mib >= 0), || {
-        format!("Invalid setting for container '{label}'. 'maxSwap' must not be negative.")
-    })?;
+    ensure(parameters.max_swap.is_none_or(|mib| mib >= 0), || invalid(container, "'maxSwap' must not be negative."))?;
     ensure(parameters.swappiness.is_none_or(|s| (0..=100).contains(&s)), || {
-        format!("Invalid setting for container '{label}'. 'swappiness' must be from 0 to 100.")
+        invalid(container, "'swappiness' must be from 0 to 100.")
     })
 }
 
-fn check_tmpfs(label: &str, tmpfs: &Tmpfs) -> Check {
+fn tmpfs_mount(container: &ContainerDefinition, tmpfs: &Tmpfs) -> Check {
     let path = tmpfs.container_path.as_deref().unwrap_or_default();
-    ensure(is_absolute(path), || {
-        format!("Invalid setting for container '{label}'. The tmpfs path '{path}' must be absolute.")
-    })?;
+    ensure(is_absolute(path), || invalid(container, format!("The tmpfs path '{path}' must be absolute.")))?;
     ensure(tmpfs.size.is_some_and(|mib| mib > 0), || {
-        format!("Invalid setting for container '{label}'. The size of the tmpfs '{path}' must be at least 1 MiB.")
+        invalid(container, format!("The size of the tmpfs '{path}' must be at least 1 MiB."))
     })?;
     for option in tmpfs.mount_options.iter().flatten() {
         let fine = match option.split_once('=') {
-            Some((key, value)) => TMPFS_VALUES.contains(&key) && !value.is_empty(),
-            None => TMPFS_FLAGS.contains(&option.as_str()) || TMPFS_MORE_FLAGS.contains(&option.as_str()),
+            Some((key, value)) => is_one_of(TMPFS_VALUES, key) && !value.is_empty(),
+            None => is_one_of(TMPFS_FLAGS, option),
         };
-        ensure(fine, || {
-            format!("Invalid setting for container '{label}'. '{option}' is not a mount option of the tmpfs '{path}'.")
-        })?;
+        ensure(fine, || invalid(container, format!("'{option}' is not a mount option of the tmpfs '{path}'.")))?;
     }
     Ok(())
 }
 
 fn ulimits(container: &ContainerDefinition) -> Check {
-    let label = name(container);
     let mut names = BTreeSet::new();
     for ulimit in container.ulimits.iter().flatten() {
         let kind = ulimit.name.as_deref().unwrap_or_default();
-        ensure(names.insert(kind), || {
-            format!("Invalid setting for container '{label}'. The ulimit '{kind}' is given twice.")
-        })?;
+        ensure(names.insert(kind), || invalid(container, format!("The ulimit '{kind}' is given twice.")))?;
         let (soft, hard) = (ulimit.soft_limit.unwrap_or(0), ulimit.hard_limit.unwrap_or(0));
         ensure(soft >= -1 && hard >= -1, || {
-            format!(
-                "Invalid setting for container '{label}'. The ulimit '{kind}' must not be negative; -1 is unlimited."
-            )
+            invalid(container, format!("The ulimit '{kind}' must not be negative; -1 is unlimited."))
         })?;
         ensure(hard == -1 || (soft != -1 && soft <= hard), || {
-            format!(
-                "Invalid setting for container '{label}'. The soft limit of the ulimit '{kind}' must not be greater than its hard limit."
+            invalid(
+                container,
+                format!("The soft limit of the ulimit '{kind}' must not be greater than its hard limit."),
             )
         })?;
     }
@@ -180,34 +100,30 @@ fn ulimits(container: &ContainerDefinition) -> Check {
 
 /// ECS API, SystemControl.
 fn system_controls(definition: &TaskDefinition, container: &ContainerDefinition) -> Check {
-    let label = name(container);
     let mut names = BTreeSet::new();
     for control in container.system_controls.iter().flatten() {
         let key = control.namespace.as_deref().unwrap_or_default();
         let net =
             key.starts_with("net.") && !key.contains(char::is_whitespace) && !key.contains("..") && !key.contains('/');
-        let ipc = IPC_SYSCTLS.contains(&key)
+        let ipc = is_one_of(IPC_SYSCTLS, key)
             || key.strip_prefix("fs.mqueue.").is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '.']));
         ensure(net || ipc, || {
-            format!(
-                "Invalid setting for container '{label}'. '{key}' is not a system control of a container; use net.*, fs.mqueue.* or one of kernel.msg*, kernel.sem, kernel.shm*."
+            invalid(
+                container,
+                format!(
+                    "'{key}' is not a system control of a container (net.*, fs.mqueue.*, kernel.sem, kernel.msg…, kernel.shm…)."
+                ),
             )
         })?;
         ensure(control.value.as_deref().is_some_and(|v| !v.is_empty()), || {
-            format!("Invalid setting for container '{label}'. The system control '{key}' needs a value.")
+            invalid(container, format!("The system control '{key}' needs a value."))
         })?;
-        ensure(names.insert(key), || {
-            format!("Invalid setting for container '{label}'. The system control '{key}' is given twice.")
-        })?;
+        ensure(names.insert(key), || invalid(container, format!("The system control '{key}' is given twice.")))?;
         ensure(!(net && definition.network_mode.as_deref() == Some("host")), || {
-            format!(
-                "Invalid setting for container '{label}'. The system control '{key}' is not supported when networkMode=host."
-            )
+            invalid(container, format!("The system control '{key}' is not supported when networkMode=host."))
         })?;
         ensure(!(ipc && definition.ipc_mode.as_deref() == Some("host")), || {
-            format!(
-                "Invalid setting for container '{label}'. The system control '{key}' is not supported when ipcMode=host."
-            )
+            invalid(container, format!("The system control '{key}' is not supported when ipcMode=host."))
         })?;
     }
     Ok(())
@@ -222,9 +138,11 @@ fn security_options(container: &ContainerDefinition) -> Check {
             _ => false,
         };
         ensure(fine, || {
-            format!(
-                "Invalid setting for container '{}'. '{option}' is not a Docker security option; use no-new-privileges, seccomp:…, apparmor:…, label:… or credentialspec:….",
-                name(container)
+            invalid(
+                container,
+                format!(
+                    "'{option}' is not a Docker security option (no-new-privileges, seccomp:…, apparmor:…, label:…)."
+                ),
             )
         })?;
     }

@@ -1,4 +1,4 @@
-//! From a request to the document that ECS would store: its defaults filled in, its spellings made one; nothing is refused here.
+//! From a request to the document that ECS would store: defaults filled in, spellings made one; nothing is refused here.
 
 use super::size;
 use aws_api::ecs::{

@@ -84,6 +84,16 @@ fn one(container: &ContainerDefinition, mapping: &PortMapping, mode: &str) -> Ch
     Ok(())
 }
 
+/// More ports in ranges than a node publishes one by one for a container.
+const PUBLISHED_RANGE_MAX: usize = 1000;
+
+/// Whether a node can publish a container's ranges; only bridge networking has to.
+pub(crate) fn ranges_fit(container: &ContainerDefinition) -> bool {
+    let ranges =
+        container.port_mappings.iter().flatten().filter_map(|m| port_range(m.container_port_range.as_deref()?));
+    ranges.map(|range| range.len()).sum::<usize>() <= PUBLISHED_RANGE_MAX
+}
+
 /// The ports of "8000-8010", both inclusive.
 pub(crate) fn port_range(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
     let (from, to) = text.split_once('-')?;

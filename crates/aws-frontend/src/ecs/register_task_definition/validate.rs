@@ -8,6 +8,7 @@ use aws_api::ecs::{ContainerDefinition, RegisterTaskDefinitionInput, TaskDefinit
 use aws_protocol::ServiceError;
 use model::Query;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 pub(super) type Check = Result<(), ServiceError>;
 
@@ -156,14 +157,16 @@ fn sizes(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Che
         })?;
         for container in containers {
             ensure(i64::from(container.memory.unwrap_or(0)) <= i64::from(memory), || {
-                format!(
-                    "Invalid setting for container '{}'. 'memory' must not be greater than the task's {memory} MiB.",
-                    name(container)
-                )
+                invalid(container, format!("'memory' must not be greater than the task's {memory} MiB."))
             })?;
         }
     }
     Ok(())
+}
+
+/// What is wrong with one container, in ECS's form.
+pub(super) fn invalid(container: &ContainerDefinition, why: impl Display) -> String {
+    format!("Invalid setting for container '{}'. {why}", name(container))
 }
 
 pub(super) fn name(container: &ContainerDefinition) -> &str {
