@@ -11,6 +11,14 @@ use model::{Snapshot, TaskDefinitionId};
 use records::{CommitError, Draft};
 use std::collections::BTreeSet;
 
+// The reasons of ECS.
+const NO_REVISION: &str =
+    "The specified task definition identifier is invalid. Specify a valid name or ARN and try again.";
+const NOT_FOUND: &str =
+    "The specified task definition does not exist. Specify a valid account, family, revision and try again.";
+const STILL_ACTIVE: &str =
+    "The specified task definition is still in ACTIVE status. Please deregister the target and try again.";
+
 /// ECS API: revisions in one call.
 const REFERENCES_MAX: usize = 10;
 /// Attempts to change a record; each one means that somebody else changed it in between.
@@ -43,24 +51,19 @@ pub(crate) async fn delete_task_definitions(
 /// Marks one revision; the inner error is a failure of this item only.
 async fn delete(context: &Context, reference: &str) -> Result<Result<TaskDefinition, String>, ServiceError> {
     let reference = match Reference::parse(context.scope(), reference) {
-        Ok(reference) => reference,
-        Err(error) => return Ok(Err(error.message)),
+        Ok(reference) if reference.revision.is_some() => reference,
+        _ => return Ok(Err(NO_REVISION.to_owned())),
     };
-    if reference.revision.is_none() {
-        return Ok(Err("You must specify a revision: family:revision, or the full ARN.".to_owned()));
-    }
     for _ in 0..ATTEMPTS {
         let snapshot = context.records().current();
         let Some(seen) = reference.find(context.scope(), &snapshot) else {
-            return Ok(Err("The specified task definition does not exist.".to_owned()));
+            return Ok(Err(NOT_FOUND.to_owned()));
         };
         match seen.status {
             TaskDefinitionStatus::Inactive => {}
             TaskDefinitionStatus::DeleteInProgress => return Ok(Ok((*seen.value).clone())),
             TaskDefinitionStatus::Active => {
-                return Ok(Err(
-                    "The specified task definition is still in ACTIVE status. Deregister it and try again.".to_owned(),
-                ));
+                return Ok(Err(STILL_ACTIVE.to_owned()));
             }
         }
         let next = TaskDefinition {
@@ -140,9 +143,9 @@ mod tests {
         deregister(&context, "web:2").await;
         let (deleted, failures) = delete(&context, &["web:1", "web:2", "web:3", "web", "web:x"]).await;
         assert_eq!(deleted, ["web:2"]);
-        let failed: Vec<&str> = failures.iter().map(|(arn, _)| arn.as_str()).collect();
-        assert_eq!(failed, ["web:1", "web:3", "web", "web:x"]);
-        assert!(failures[0].1.contains("ACTIVE"));
+        let failed: Vec<(&str, &str)> = failures.iter().map(|(arn, reason)| (arn.as_str(), reason.as_str())).collect();
+        let expected = [("web:1", STILL_ACTIVE), ("web:3", NOT_FOUND), ("web", NO_REVISION), ("web:x", NO_REVISION)];
+        assert_eq!(failed, expected);
     }
 
     #[tokio::test]

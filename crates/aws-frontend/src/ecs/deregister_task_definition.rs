@@ -21,13 +21,16 @@ pub(crate) async fn deregister_task_definition(
     }
     for _ in 0..ATTEMPTS {
         let snapshot = context.records().current();
-        let seen = reference.find(context.scope(), &snapshot).ok_or_else(errors::no_task_definition)?;
+        let seen = reference.find(context.scope(), &snapshot);
+        let seen = seen.ok_or_else(|| errors::client("Unable to deregister task definition."))?;
         match seen.status {
             TaskDefinitionStatus::Active => {}
             // A repeated call finds what the first one did.
             TaskDefinitionStatus::Inactive => return answer(seen),
             TaskDefinitionStatus::DeleteInProgress => {
-                return Err(errors::client("The specified task definition is in the process of being deleted."));
+                return Err(errors::client(
+                    "The task definition could not be deregistered because it is in the process of being deleted.",
+                ));
             }
         }
         let next = TaskDefinition {

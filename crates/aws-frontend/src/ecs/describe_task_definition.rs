@@ -19,7 +19,7 @@ pub(crate) async fn describe_task_definition(
     let asked = input.include.iter().flatten().any(|part| part == "TAGS");
     Ok(DescribeTaskDefinitionOutput {
         task_definition: Some(convert(stored)?),
-        tags: asked.then(|| describe_clusters::tags(&stored.tags)),
+        tags: Some(if asked { describe_clusters::tags(&stored.tags) } else { Vec::new() }),
     })
 }
 

@@ -34,7 +34,6 @@ pub(super) fn container(definition: &TaskDefinition, container: &ContainerDefini
 }
 
 fn memory(definition: &TaskDefinition, container: &ContainerDefinition) -> Check {
-    let name = name(container);
     let (hard, soft) = (container.memory, container.memory_reservation);
     ensure(container.cpu.unwrap_or(0) >= 0, || invalid(container, "'cpu' must not be negative."))?;
     ensure(definition.memory.is_some() || hard.is_some() || soft.is_some(), || {

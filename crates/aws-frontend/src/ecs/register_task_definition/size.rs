@@ -23,7 +23,7 @@ fn units(text: &str, suffixes: &[(&str, u64)]) -> Option<u32> {
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let millionths: u64 = if fraction.is_empty() { 0 } else { format!("{fraction:0<6}").parse().ok()? };
     let total = whole.checked_mul(1_000_000)?.checked_add(millionths)?.checked_mul(factor)?;
-    (total % 1_000_000 == 0).then(|| u32::try_from(total / 1_000_000).ok()).flatten()
+    total.is_multiple_of(1_000_000).then(|| u32::try_from(total / 1_000_000).ok()).flatten()
 }
 
 /// Whether Fargate has a size (Developer Guide, "Task CPU and memory").
@@ -39,7 +39,7 @@ pub(crate) fn fargate_has(cpu: u32, memory_mib: u32) -> bool {
         _ => return false,
     };
     let gib = memory_mib / 1024;
-    memory_mib % 1024 == 0 && (from..=to).contains(&gib) && (gib - from) % step == 0
+    memory_mib.is_multiple_of(1024) && (from..=to).contains(&gib) && (gib - from).is_multiple_of(step)
 }
 
 #[cfg(test)]

@@ -280,7 +280,7 @@ async fn tags_are_answered_and_described_only_when_asked_for() {
         let input = DescribeTaskDefinitionInput { task_definition: Some("web:1".to_owned()), include };
         describe_task_definition(context.clone(), input)
     };
-    assert_eq!(describe(None).await.unwrap().tags, None);
+    assert_eq!(describe(None).await.unwrap().tags, Some(Vec::new()));
     assert_eq!(describe(Some(vec!["TAGS".to_owned()])).await.unwrap().tags, answer.tags);
 }
 
