@@ -1,6 +1,7 @@
 //! What all actors of a node share: the installation's folders, the images, the network, the outbox; no state of a Unit.
 
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::outbox::Outbox;
 use crate::ship::Shipper;
 use model::Timestamp;
@@ -22,6 +23,7 @@ pub(crate) struct NodeContext {
     pub supervisor: SealedImage,
     pub outbox: Outbox,
     pub shipper: Shipper,
+    pub directory: Directory,
     /// Where the next search for a dynamic port begins, so that a port is not reused at once.
     next_port: AtomicU16,
     /// By the model's network id; made when the first session tells them.
@@ -58,6 +60,7 @@ impl NodeContext {
             supervisor,
             outbox: Outbox::default(),
             shipper: Shipper::default(),
+            directory: Directory::default(),
             networks: OnceLock::new(),
         }
     }

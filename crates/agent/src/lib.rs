@@ -6,6 +6,7 @@
 
 mod config;
 mod context;
+mod directory;
 mod graph;
 mod journal;
 mod link;
@@ -14,6 +15,7 @@ mod outbox;
 mod session_loop;
 mod ship;
 mod streams;
+mod tail;
 mod unit;
 
 pub use config::Config;

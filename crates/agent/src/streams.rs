@@ -1,15 +1,307 @@
 //! Interactive streams: exec and logs of a Unit, relayed between its supervisor or files and the server.
 
 use crate::context::NodeContext;
-use session::StreamRequest;
+use crate::directory::Entry;
+use crate::tail::{Changes, Line, Tail};
+use runtime::protocol::{ExecIo, ExecSpec, Reply, Request};
+use runtime::spec::TtySize;
 use session::client::SessionSender;
-use session::wire::{End, frame};
+use session::wire::{End, Frame, frame};
+use session::{ExecRequest, LogsRequest, StreamRequest};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{mpsc, watch};
+
+const CHUNK: usize = 32 << 10;
+/// Lines read from a log file at once.
+const LINES: usize = 500;
+
+type Out = mpsc::Sender<Frame>;
 
 /// Dials the stream that the server asked for and serves it to its end.
-pub(crate) async fn answer(_node: Arc<NodeContext>, sender: SessionSender, id: u64, _request: StreamRequest) {
-    let Ok((out, _incoming)) = sender.open_stream(id).await else { return };
-    let end = End { exit_code: 1, error: "not built yet".to_owned() };
+pub(crate) async fn answer(node: Arc<NodeContext>, sender: SessionSender, id: u64, request: StreamRequest) {
+    let Ok((out, incoming)) = sender.open_stream(id).await else { return };
+    let done = match request {
+        StreamRequest::Exec(request) => exec(&node, request, &out, incoming).await,
+        StreamRequest::Logs(request) => logs(&node, request, &out).await.map(|()| 0),
+    };
+    let end = match done {
+        Ok(exit_code) => End { exit_code, error: String::new() },
+        Err(words) => End { exit_code: 1, error: words },
+    };
     // Nobody listens any more: then nobody misses it.
     let _ = out.send(frame::Kind::End(end).into()).await;
+}
+
+/// The container that is meant: the named one, or the only one.
+fn choose(entry: &Entry, named: Option<&str>) -> Result<(String, u32), String> {
+    let names = || entry.containers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    match (named, entry.containers.as_slice()) {
+        (Some(name), all) => {
+            let found = all.iter().find(|(known, _)| known == name).cloned();
+            found.ok_or_else(|| format!("the task has no container {name}; it has: {}", names()))
+        }
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => Err(format!("the task has several containers; name one of: {}", names())),
+    }
+}
+
+async fn exec(
+    node: &NodeContext,
+    request: ExecRequest,
+    out: &Out,
+    mut incoming: tonic::Streaming<Frame>,
+) -> Result<i32, String> {
+    let unit = node.directory.follow(&request.unit).ok_or("the task is not running on this node")?;
+    let entry = unit.borrow().clone();
+    let (container, attempt) = choose(&entry, request.container.as_deref())?;
+    let (exec, ended) = node.directory.begin_exec(&request.unit);
+    let spec = ExecSpec {
+        exec,
+        container: container.clone(),
+        argv: request.command,
+        env: request.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        cwd: request.working_dir.unwrap_or_default(),
+        user: request.user.unwrap_or_default(),
+        tty: request.tty,
+        io: ExecIo::Returned,
+        ..ExecSpec::default()
+    };
+    let started = entry.link.call(Request::Exec(Box::new(spec)), Vec::new()).await.map_err(|e| e.to_string())?;
+    let (Reply::ExecStarted { .. }, mut fds) = started else {
+        return Err("the supervisor answered something else".to_owned());
+    };
+    let unreadable = |e: io::Error| format!("the program's streams cannot be used: {e}");
+    let (stdin, outputs): (AsyncFd<OwnedFd>, Vec<(AsyncFd<OwnedFd>, bool)>) = if request.tty {
+        let terminal = fds.pop().ok_or("the supervisor gave no terminal")?;
+        let copy = terminal.try_clone().map_err(unreadable)?;
+        (open(copy).map_err(unreadable)?, vec![(open(terminal).map_err(unreadable)?, false)])
+    } else {
+        let [input, output, errors] = <[OwnedFd; 3]>::try_from(fds).map_err(|_| "the supervisor gave no streams")?;
+        (
+            open(input).map_err(unreadable)?,
+            vec![(open(output).map_err(unreadable)?, false), (open(errors).map_err(unreadable)?, true)],
+        )
+    };
+    let resize = |size| Request::Resize { container: container.clone(), attempt, exec: Some(exec), size };
+    let input = async {
+        let mut stdin = Some(stdin);
+        if !request.stdin && !request.tty {
+            stdin = None;
+        }
+        loop {
+            match incoming.message().await {
+                Ok(Some(Frame { kind: Some(frame::Kind::Stdin(bytes)) })) => {
+                    if let Some(fd) = &stdin
+                        && write_all(fd, &bytes).await.is_err()
+                    {
+                        stdin = None;
+                    }
+                }
+                Ok(Some(Frame { kind: Some(frame::Kind::StdinEnd(_)) })) if !request.tty => stdin = None,
+                Ok(Some(Frame { kind: Some(frame::Kind::Resize(size)) })) => {
+                    let size = TtySize { rows: size.rows as u16, cols: size.columns as u16 };
+                    // A program that has just ended has no window.
+                    let _ = entry.link.tell(resize(size)).await;
+                }
+                Ok(Some(_)) => {}
+                // The user has gone: the program loses its input and, with a terminal, is hung up on.
+                Ok(None) | Err(_) => return,
+            }
+        }
+    };
+    let output = async {
+        let mut pumps = tokio::task::JoinSet::new();
+        for (fd, stderr) in outputs {
+            pumps.spawn(pump(fd, stderr, out.clone()));
+        }
+        while pumps.join_next().await.is_some() {}
+    };
+    let exit = async {
+        let ((), ended) = tokio::join!(output, ended);
+        ended.map_err(|_| "the task ended while the program ran".to_owned())
+    };
+    tokio::pin!(exit, input);
+    let mut input_over = false;
+    loop {
+        tokio::select! {
+            exit = &mut exit => {
+                let exit = exit?;
+                return Ok(exit.code.or(exit.signal.map(|s| 128 + s)).unwrap_or(255));
+            }
+            () = &mut input, if !input_over => {
+                input_over = true;
+                if out.is_closed() {
+                    let _ = entry.link.tell(Request::KillExec { exec }).await;
+                }
+            }
+        }
+    }
+}
+
+fn open(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    rustix::io::ioctl_fionbio(&fd, true)?;
+    AsyncFd::register(fd)
+}
+
+async fn pump(fd: AsyncFd<OwnedFd>, stderr: bool, out: Out) {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let Ok(mut ready) = fd.readable().await else { return };
+        let got = match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut chunk)?)) {
+            Ok(Ok(0)) | Ok(Err(_)) => return,
+            Ok(Ok(got)) => got,
+            Err(_would_block) => continue,
+        };
+        let bytes = chunk[..got].to_vec();
+        let kind = if stderr { frame::Kind::Stderr(bytes) } else { frame::Kind::Stdout(bytes) };
+        if out.send(kind.into()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn write_all(fd: &AsyncFd<OwnedFd>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let mut ready = fd.writable().await?;
+        match ready.try_io(|fd| Ok(rustix::io::write(fd.get_ref(), bytes)?)) {
+            Ok(wrote) => bytes = &bytes[wrote?..],
+            Err(_would_block) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Sends the logs of one or all containers, oldest line first, and with `follow` whatever comes until the Unit ends.
+async fn logs(node: &NodeContext, request: LogsRequest, out: &Out) -> Result<(), String> {
+    let dir = node.config.logs_dir().join(request.unit.as_str());
+    let words = |e: io::Error| format!("the task's logs cannot be read: {e}");
+    let changes = Changes::of(&dir).map_err(|_| "the task has no logs on this node".to_owned())?;
+    let mut unit = node.directory.follow(&request.unit);
+    let mut sources = Vec::new();
+    open_new(&dir, &request, &mut sources).map_err(words)?;
+    if sources.is_empty() && request.container.is_some() {
+        return Err("the task has no logs of that container".to_owned());
+    }
+    first(&mut sources, &request, out).await.map_err(words)?;
+    let mut last_round = false;
+    while request.follow {
+        let wrote = drain(&mut sources, &request, out).await.map_err(words)?;
+        if out.is_closed() || (last_round && !wrote) {
+            break;
+        }
+        if wrote {
+            continue;
+        }
+        tokio::select! {
+            changed = changes.next() => {
+                changed.map_err(words)?;
+                open_new(&dir, &request, &mut sources).map_err(words)?;
+            }
+            () = ended(&mut unit), if !last_round => last_round = true,
+            () = out.closed() => break,
+        }
+    }
+    for source in &mut sources {
+        let rest = source.tail.rest();
+        send(out, source, &request, rest).await;
+    }
+    Ok(())
+}
+
+/// Until the Unit has ended; at once if it had ended before.
+async fn ended(unit: &mut Option<watch::Receiver<Entry>>) {
+    if let Some(unit) = unit {
+        while unit.changed().await.is_ok() {}
+    }
+}
+
+struct Source {
+    name: String,
+    /// Several containers speak: each line says whose it is.
+    labelled: bool,
+    path: PathBuf,
+    tail: Tail,
+}
+
+/// Opens the logs that are there and not open yet.
+fn open_new(dir: &Path, request: &LogsRequest, sources: &mut Vec<Source>) -> io::Result<()> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)?.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "log"));
+    paths.sort();
+    for path in paths {
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let wanted = request.container.as_ref().is_none_or(|c| *c == name);
+        if wanted && !sources.iter().any(|s| s.path == path) {
+            sources.push(Source { name, labelled: true, tail: Tail::from_start(&path)?, path });
+        }
+    }
+    if let [only] = sources.as_mut_slice() {
+        only.labelled = false;
+    }
+    Ok(())
+}
+
+/// What was written so far, all containers' lines in the order of time, cut to the tail that was asked for.
+async fn first(sources: &mut [Source], request: &LogsRequest, out: &Out) -> io::Result<()> {
+    let mut all: Vec<(usize, Line)> = Vec::new();
+    for (index, source) in sources.iter_mut().enumerate() {
+        let mut lines: Vec<Line> = Vec::new();
+        loop {
+            let next = source.tail.read(LINES)?;
+            if next.is_empty() {
+                break;
+            }
+            lines.extend(next);
+            if let Some(tail) = request.tail {
+                let excess = lines.len().saturating_sub(tail as usize);
+                lines.drain(..excess);
+            }
+        }
+        all.extend(lines.into_iter().map(|line| (index, line)));
+    }
+    all.sort_by_key(|(_, line)| line.timestamp_ms);
+    for (index, line) in all {
+        // A user who has gone is noticed by whoever waits next.
+        let _ = out.send(format_line(&sources[index], request, &line)).await;
+    }
+    Ok(())
+}
+
+async fn drain(sources: &mut [Source], request: &LogsRequest, out: &Out) -> io::Result<bool> {
+    let mut wrote = false;
+    for source in sources.iter_mut() {
+        let lines = source.tail.read(LINES)?;
+        wrote |= !lines.is_empty();
+        send(out, source, request, lines).await;
+    }
+    Ok(wrote)
+}
+
+async fn send(out: &Out, source: &Source, request: &LogsRequest, lines: Vec<Line>) {
+    for line in lines {
+        // A user who has gone is noticed by whoever waits next.
+        let _ = out.send(format_line(source, request, &line)).await;
+    }
+}
+
+fn format_line(source: &Source, request: &LogsRequest, line: &Line) -> Frame {
+    if request.json {
+        let stream = if line.stderr { "stderr" } else { "stdout" };
+        let object = serde_json::json!({
+            "container": source.name,
+            "stream": stream,
+            "timestampMs": line.timestamp_ms,
+            "message": line.text,
+        });
+        return frame::Kind::Stdout(format!("{object}\n").into_bytes()).into();
+    }
+    let time = jiff::Timestamp::from_millisecond(line.timestamp_ms as i64).unwrap_or_default();
+    let time = if request.timestamps { format!("{time:.3} ") } else { String::new() };
+    let name = if source.labelled { format!("{}  ", source.name) } else { String::new() };
+    let bytes = format!("{time}{name}{}\n", line.text).into_bytes();
+    if line.stderr { frame::Kind::Stderr(bytes).into() } else { frame::Kind::Stdout(bytes).into() }
 }

@@ -6,6 +6,7 @@
 mod compose;
 mod events;
 mod health;
+mod logs;
 mod network;
 mod observe;
 mod prepare;
@@ -14,10 +15,12 @@ mod stop;
 mod volumes;
 
 use crate::context::NodeContext;
+use crate::directory::Entry;
 use crate::graph;
 use crate::journal::{Journal, Stop};
 use crate::link::{Link, LinkError};
 use health::Probes;
+use logs::Shipping;
 use model::unit::{ContainerState, Lifecycle, StopCause, StopIntent};
 use prepare::Prepared;
 pub(crate) use prepare::chain;
@@ -46,11 +49,13 @@ pub(crate) struct Actor {
     journal: Journal,
     dir: PathBuf,
     control: mpsc::Receiver<Control>,
-    link: Option<Link>,
+    link: Option<Arc<Link>>,
     events: Option<mpsc::Receiver<Event>>,
     prepared: Option<Prepared>,
     /// What an adopted supervisor holds already, by name.
     held: BTreeSet<String>,
+    /// Ends the shipping of each container's output, once it is all sent.
+    shipping: Vec<Shipping>,
     probes: Probes,
     /// When each container's stop timeout runs out, while it is being stopped.
     kill_at: Vec<Option<Instant>>,
@@ -71,6 +76,7 @@ impl Actor {
             events: None,
             prepared: None,
             held: BTreeSet::new(),
+            shipping: Vec::new(),
             probes: Probes::new(count),
             kill_at: vec![None; count],
             give_up_at: vec![None; count],
@@ -220,7 +226,15 @@ impl Actor {
     }
 
     fn link(&self) -> Result<&Link, LinkError> {
-        self.link.as_ref().ok_or(LinkError::Gone)
+        self.link.as_deref().ok_or(LinkError::Gone)
+    }
+
+    /// Says to whoever wants to look inside how the Unit's supervisor is reached.
+    fn enter_directory(&self) {
+        let Some(link) = self.link.clone() else { return };
+        let containers = self.journal.assignment.spec.containers.iter().zip(&self.journal.containers);
+        let containers = containers.map(|(spec, progress)| (spec.name.clone(), progress.attempt)).collect();
+        self.node.directory.put(&self.journal.assignment.unit.uid, Entry { link, containers });
     }
 }
 

@@ -1,13 +1,18 @@
 //! The command line: what can be typed and what each exit code means; no command's work.
 
 pub(crate) mod admin;
+pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod env;
+pub(crate) mod exec;
 pub(crate) mod hello;
 pub(crate) mod image;
+pub(crate) mod logs;
 pub(crate) mod output;
 pub(crate) mod ps;
+mod stream;
 pub(crate) mod up;
+pub(crate) mod why;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -35,6 +40,14 @@ pub(crate) enum Command {
     Image(image::Image),
     /// List tasks
     Ps(ps::Ps),
+    /// Show what a task's containers have written
+    Logs(logs::Logs),
+    /// Run a program in a running container
+    Exec(exec::Exec),
+    /// Explain what happened to a task
+    Why(why::Why),
+    /// Check this machine and this installation
+    Doctor(doctor::Doctor),
     #[command(hide = true)]
     Parent(up::Settings),
     #[command(hide = true)]

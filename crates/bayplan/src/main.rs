@@ -18,6 +18,10 @@ fn main() -> ExitCode {
         Command::Env(env) => cli::env::run(&cli.data_dir, &env),
         Command::Image(image) => cli::image::run(&cli.data_dir, image),
         Command::Ps(ps) => cli::ps::run(&cli.data_dir, &ps),
+        Command::Logs(logs) => cli::logs::run(&cli.data_dir, &logs),
+        Command::Exec(exec) => cli::exec::run(&cli.data_dir, &exec),
+        Command::Why(why) => cli::why::run(&cli.data_dir, &why),
+        Command::Doctor(doctor) => cli::doctor::run(&cli.data_dir, &doctor),
 
         // What `up` starts.
         Command::Parent(up) => roles::parent::run(&cli.data_dir, up),

@@ -6,6 +6,8 @@ pub(crate) mod log_intake;
 pub(crate) mod parent;
 pub(crate) mod server;
 
+pub(crate) use admin::streams as admin_streams;
+
 use anyhow::{Result, bail};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;

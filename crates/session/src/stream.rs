@@ -41,6 +41,9 @@ pub struct LogsRequest {
     /// Prefix each line with its time.
     #[serde(default)]
     pub timestamps: bool,
+    /// Each line as a JSON object of container, stream, timestampMs and message.
+    #[serde(default)]
+    pub json: bool,
 }
 
 impl StreamRequest {

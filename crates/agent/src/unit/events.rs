@@ -1,6 +1,7 @@
 //! What happened, taken into the journal: exits, restarts in place, health verdicts.
 
 use super::Actor;
+use crate::directory::FIRST_PROBE;
 use model::Timestamp;
 use model::unit::{ContainerState, StopCause};
 use runtime::protocol::{Event, Exit, Request};
@@ -18,7 +19,8 @@ impl Actor {
                 self.tell(Request::AckExits { seq }).await;
                 self.restart_in_place().await;
             }
-            Event::ExecExited(exit) => self.probed(&exit),
+            Event::ExecExited(exit) if exit.exec >= FIRST_PROBE => self.probed(&exit),
+            Event::ExecExited(exit) => self.node.directory.exec_ended(&self.journal.assignment.unit.uid, exit),
             Event::LogDropped { container, attempt, lines, .. } => {
                 if let Some(index) = self.index_of(&container)
                     && self.journal.containers[index].attempt == attempt

@@ -5,6 +5,7 @@
 //! counts: whoever waits for HEALTHY waits for the program, not for a timer.
 
 use super::Actor;
+use crate::directory::FIRST_PROBE;
 use model::unit::Health;
 use model::unit::spec::HealthCheck;
 use runtime::protocol::{ExecExit, ExecIo, ExecSpec, Request};
@@ -33,7 +34,7 @@ struct Probe {
 
 impl Probes {
     pub(super) fn new(count: usize) -> Self {
-        Self { all: (0..count).map(|_| None).collect(), next_exec: 1 << 32 }
+        Self { all: (0..count).map(|_| None).collect(), next_exec: FIRST_PROBE }
     }
 
     pub(super) fn begin(&mut self, index: usize, check: Option<&HealthCheck>) {

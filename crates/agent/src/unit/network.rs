@@ -113,7 +113,8 @@ impl Actor {
                 0 => node.pick_port(protocol),
                 port => node.host.hold_port(protocol, Ipv4Addr::UNSPECIFIED, port).map(|fd| (port, fd)),
             });
-            let (port, fd) = held.await.map_err(|e| PrepareError::new("CannotStartContainerError: RESOURCE:PORTS", chain(&e)))?;
+            let (port, fd) =
+                held.await.map_err(|e| PrepareError::new("CannotStartContainerError: RESOURCE:PORTS", chain(&e)))?;
             bound.host_port = port;
             self.hold(&held_port(&bound), fd).await?;
         }

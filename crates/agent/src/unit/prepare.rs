@@ -97,6 +97,7 @@ impl Actor {
 
     /// Takes over a supervisor that lives: what it says counts, whatever the journal says.
     fn adopt(&mut self, link: Link, state: State, events: mpsc::Receiver<Event>) {
+        let logs: Vec<_> = state.containers.iter().map(|c| (c.container.clone(), c.log)).collect();
         for known in state.containers {
             let Some(index) = self.index_of(&known.container) else { continue };
             let progress = &mut self.journal.containers[index];
@@ -109,8 +110,12 @@ impl Actor {
             }
         }
         self.held = state.held.into_iter().collect();
-        self.link = Some(link);
+        self.link = Some(Arc::new(link));
         self.events = Some(events);
+        self.enter_directory();
+        for (name, log) in logs {
+            self.resume_logs(&name, &log);
+        }
         for exit in state.exits {
             self.exited(&exit);
         }
@@ -161,7 +166,7 @@ impl Actor {
         reap(launched.child);
         let connected = Link::connect(&self.dir).await;
         let (link, _, events) = connected.map_err(|e| PrepareError::new("CannotCreateContainerError", chain(&e)))?;
-        self.link = Some(link);
+        self.link = Some(Arc::new(link));
         self.events = Some(events);
         Ok(())
     }

@@ -48,6 +48,7 @@ impl Actor {
         container.reason = None;
         container.finished_at = None;
         self.save();
+        self.enter_directory();
         let outcome = self.try_start(index, attempt).await;
         let container = &mut self.journal.containers[index];
         container.restarting = false;
@@ -82,6 +83,8 @@ impl Actor {
         link.tell(Request::Create { attempt, spec: Box::new(spec) })
             .await
             .map_err(|e| words("CannotCreateContainerError", &e))?;
+        self.ship_logs(index);
+        let link = self.link().map_err(|e| words("CannotStartContainerError", &e))?;
         match link.call(Request::Start { container: name, attempt }, Vec::new()).await {
             Ok((Reply::Started { started_at_unix_ms, .. }, _)) => Ok(started_at_unix_ms),
             Ok(_) => Err("CannotStartContainerError: the supervisor gave an answer to another question".to_owned()),

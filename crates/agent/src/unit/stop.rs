@@ -77,6 +77,7 @@ impl Actor {
 
     /// Removes everything but the logs, then says that the Unit has stopped.
     pub(super) async fn clean_up(&mut self) {
+        self.finish_shipping().await;
         if self.link.is_some() {
             for index in 0..self.journal.containers.len() {
                 let (container, attempt) = (
@@ -88,8 +89,9 @@ impl Actor {
                 }
             }
             self.tell(Request::Shutdown).await;
-            self.link = None;
         }
+        self.node.directory.remove(&self.journal.assignment.unit.uid);
+        self.link = None;
         self.release_network().await;
         let node = self.node.clone();
         let uid = self.journal.assignment.unit.uid.clone();

@@ -20,7 +20,10 @@ struct Placed {
 
 impl Actor {
     /// Makes every volume that a container mounts, and fills the new ones from its image. Answers the mounts of each container.
-    pub(super) async fn prepare_volumes(&mut self, images: &[Arc<StoredImage>]) -> Result<Vec<Vec<Mount>>, PrepareError> {
+    pub(super) async fn prepare_volumes(
+        &mut self,
+        images: &[Arc<StoredImage>],
+    ) -> Result<Vec<Vec<Mount>>, PrepareError> {
         let (node, spec) = (self.node.clone(), self.journal.assignment.spec.clone());
         let uid = self.journal.assignment.unit.uid.clone();
         let images = images.to_vec();
@@ -67,7 +70,8 @@ fn own_mounts(
     for mount in &container.mounts {
         let volume = unit.volumes.iter().find(|v| v.name == mount.volume);
         let volume = volume.ok_or_else(|| {
-            PrepareError::new("CannotCreateVolumeError", format!("the task has no volume {}", mount.volume)).of(&container.name)
+            PrepareError::new("CannotCreateVolumeError", format!("the task has no volume {}", mount.volume))
+                .of(&container.name)
         })?;
         let spec = match &volume.source {
             VolumeSource::Ephemeral => VolumeSpec::Unit { name: volume.name.clone() },

@@ -46,21 +46,29 @@ pub(crate) async fn exchange(installation: &Installation, method: &str, path: &s
             bail!("the server hung up");
         }
     };
-    let value: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     if status.is_success() {
-        return Ok(value);
+        return Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
     }
+    Err(refusal(status, &bytes))
+}
+
+/// An answer that is no success, as an error in the server's own words.
+pub(crate) fn refusal(status: http::StatusCode, body: &[u8]) -> anyhow::Error {
+    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let words = value["error"].as_str().unwrap_or("the server could not answer").to_owned();
     match status.as_u16() {
-        404 => Err(Fault::NotFound.because(words)),
-        _ => bail!(words),
+        404 => Fault::NotFound.because(words),
+        _ => anyhow::anyhow!(words),
     }
 }
 
 /// A path of any length: the address goes through a descriptor of the folder.
 pub(crate) async fn connect(installation: &Installation) -> Result<tokio::net::UnixStream> {
     let missing = || {
-        let words = format!("Bayplan is not running in {}; start it with: bayplan up --detach", installation.data_dir.display());
+        let words = format!(
+            "Bayplan is not running in {}; start it with: bayplan up --detach",
+            installation.data_dir.display()
+        );
         Fault::Unreachable.because(words)
     };
     let dir = std::fs::File::open(installation.run_dir()).map_err(|_| missing())?;

@@ -41,7 +41,10 @@ pub(crate) fn run(data_dir: &Path, down: &Down) -> Result<ExitCode> {
         std::fs::remove_dir_all(&installation.data_dir).context("the data cannot be deleted")?;
     }
     let data = if down.purge { "deleted" } else { "kept" };
-    say(&format!("Bayplan is down; nothing of it is left on the host. Data {data}: {}\n", installation.data_dir.display()))?;
+    say(&format!(
+        "Bayplan is down; nothing of it is left on the host. Data {data}: {}\n",
+        installation.data_dir.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -28,7 +28,10 @@ pub(crate) fn run(hello: &Hello) -> Result<ExitCode> {
         let path = request.split_whitespace().nth(1).unwrap_or("/").to_owned();
         super::output::say(&format!("hello: {path}\n"))?;
         let body = format!("Hello from {} in a container run by Bayplan.\n", host.trim());
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
         let _ = stream.write_all(answer.as_bytes());
     }
     Ok(ExitCode::SUCCESS)

@@ -71,7 +71,12 @@ fn show(images: &[ImageSummary], format: Format) -> Result<ExitCode> {
         .map(|image| {
             let names: Vec<String> = image.names.iter().map(Reference::familiar).collect();
             let names = if names.is_empty() { "<none>".to_owned() } else { names.join(", ") };
-            vec![names, image.digest.to_string(), format!("{:.1} MB", image.size_bytes as f64 / 1e6), image.layers.to_string()]
+            vec![
+                names,
+                image.digest.to_string(),
+                format!("{:.1} MB", image.size_bytes as f64 / 1e6),
+                image.layers.to_string(),
+            ]
         })
         .collect();
     output::say(&output::table(&["NAME", "DIGEST", "SIZE", "LAYERS"], &rows))?;

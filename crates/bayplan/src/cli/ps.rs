@@ -71,7 +71,8 @@ pub(crate) fn run(data_dir: &Path, ps: &Ps) -> Result<ExitCode> {
     let rows: Vec<Vec<String>> = tasks
         .iter()
         .map(|t| {
-            let ports = t["ports"].as_array().map(|p| p.iter().map(text).collect::<Vec<_>>().join(",")).unwrap_or_default();
+            let ports =
+                t["ports"].as_array().map(|p| p.iter().map(text).collect::<Vec<_>>().join(",")).unwrap_or_default();
             let id: String = text(&t["id"]).chars().take(12).collect();
             let cells = [&t["taskDefinition"], &t["cluster"], &t["status"], &t["health"], &t["address"]];
             let mut row = vec![id];

@@ -88,7 +88,8 @@ fn account_id(text: &str) -> Result<String, String> {
 impl Settings {
     /// The same settings as arguments for a process that `up` starts.
     pub(crate) fn to_args(&self) -> Vec<String> {
-        let mut args = vec!["--aws-addr".to_owned(), self.aws_addr.to_string(), "--log-level".to_owned(), self.log_level.clone()];
+        let mut args =
+            vec!["--aws-addr".to_owned(), self.aws_addr.to_string(), "--log-level".to_owned(), self.log_level.clone()];
         if let Some(capacity) = &self.capacity {
             args.extend(["--capacity".to_owned(), capacity.to_string()]);
         }
@@ -118,10 +119,8 @@ fn must_be_root(data_dir: &Path) -> Result<()> {
         return Ok(());
     }
     let program = std::env::current_exe().map_or_else(|_| "bayplan".to_owned(), |p| p.display().to_string());
-    Err(Fault::Denied.because(format!(
-        "starting containers needs root. Type: sudo {program} --data-dir {} up",
-        data_dir.display()
-    )))
+    Err(Fault::Denied
+        .because(format!("starting containers needs root. Type: sudo {program} --data-dir {} up", data_dir.display())))
 }
 
 /// The installation's lock; None while another Bayplan runs here.
@@ -145,7 +144,8 @@ fn already_running(installation: &Installation) -> Result<ExitCode> {
 /// Makes the installation, or checks that what is asked for is what it is.
 fn identify(installation: &Installation, settings: &Settings) -> Result<Identity> {
     if let Some(known) = installation.identity()? {
-        let asked = [("--region", &settings.region, &known.region), ("--account-id", &settings.account_id, &known.account_id)];
+        let asked =
+            [("--region", &settings.region, &known.region), ("--account-id", &settings.account_id, &known.account_id)];
         for (flag, wanted, has) in asked {
             if wanted.as_ref().is_some_and(|w| w != has) {
                 bail!(

@@ -1,50 +1,73 @@
-//! The server's answers to its own command line, over the local socket: JSON in and out.
+//! The server's answers to its own command line, over the local socket: JSON in and out, and frames for exec and logs.
+
+mod down;
+mod find;
+pub(crate) mod streams;
+mod why;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use model::unit::{Lifecycle, StopCause, StopIntent};
-use model::{Scope, UnitName};
-use records::{Records, units};
+use model::Scope;
+use records::Records;
 use serde_json::{Value, json};
 use session::server::Sessions;
 use std::sync::Arc;
 
-type Body = UnsyncBoxBody<Bytes, tonic::Status>;
+pub(super) type Body = UnsyncBoxBody<Bytes, tonic::Status>;
+
+/// Longest question, in bytes.
+const BODY_MAX: usize = 1 << 20;
 
 /// What the command line may ask.
 pub(crate) struct Admin {
     records: Records,
-    #[expect(dead_code, reason = "exec and logs come with the next commit")]
     sessions: Arc<Sessions>,
     scope: Scope,
 }
 
-/// An answer that is no success.
+/// An answer that is no success: the command line shows its words.
+#[derive(Debug)]
 struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn not_found(words: impl Into<String>) -> Self {
+        Self(StatusCode::NOT_FOUND, words.into())
+    }
+    fn internal(error: impl std::fmt::Display) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
 
 impl Admin {
     pub(crate) fn new(records: Records, sessions: Arc<Sessions>, scope: Scope) -> Self {
         Self { records, sessions, scope }
     }
 
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let answered = match (request.method().as_str(), request.uri().path()) {
             ("GET", "/v1/ready") => self.ready().await,
             ("GET", "/v1/network") => self.network(),
-            ("GET", "/v1/tasks") => self.tasks(),
-            ("POST", "/v1/down") => self.down().boxed().await,
-            (method, path) => Err(Refusal(StatusCode::NOT_FOUND, format!("there is no {method} {path}"))),
+            ("GET", "/v1/tasks") => Ok(self.tasks()),
+            ("GET", "/v1/check") => self.check().await,
+            ("POST", "/v1/down") => self.down().await,
+            ("POST", "/v1/why") => match body(request).await {
+                Ok(question) => self.why(&question).await,
+                Err(refusal) => Err(refusal),
+            },
+            ("POST", "/v1/stream") => match self.stream(request).await {
+                Ok(response) => return response,
+                Err(refusal) => Err(refusal),
+            },
+            (method, path) => Err(Refusal::not_found(format!("there is no {method} {path}"))),
         };
         let (status, value) = match answered {
             Ok(value) => (StatusCode::OK, value),
             Err(Refusal(status, words)) => (status, json!({ "error": words })),
         };
-        let body = Full::new(Bytes::from(value.to_string())).map_err(|never| match never {}).boxed_unsync();
-        let mut response = Response::new(body);
+        let mut response = Response::new(full(value.to_string()));
         *response.status_mut() = status;
         response
     }
@@ -60,8 +83,7 @@ impl Admin {
 
     fn network(&self) -> Result<Value, Refusal> {
         let snapshot = self.records.current();
-        let network = snapshot.networks.get(&self.scope);
-        let network = network.ok_or_else(|| Refusal(StatusCode::NOT_FOUND, "there is no network".to_owned()))?;
+        let network = snapshot.networks.get(&self.scope).ok_or_else(|| Refusal::not_found("there is no network"))?;
         let subnets: Vec<Value> = network
             .subnets
             .iter()
@@ -75,34 +97,35 @@ impl Admin {
         }))
     }
 
-    fn tasks(&self) -> Result<Value, Refusal> {
+    fn tasks(&self) -> Value {
         let snapshot = self.records.current();
-        Ok(Value::Array(snapshot.units.values().map(|unit| super::super::cli::ps::row(&unit.value)).collect()))
+        Value::Array(snapshot.units.values().map(|unit| crate::cli::ps::row(&unit.value)).collect())
     }
 
-    /// Asks every task to stop and waits until all have.
-    async fn down(&self) -> Result<Value, Refusal> {
+    /// What `doctor` asks a running server: its invariants, its nodes, its store.
+    async fn check(&self) -> Result<Value, Refusal> {
         let snapshot = self.records.current();
-        let live: Vec<UnitName> = snapshot
-            .units
-            .iter()
-            .filter(|(_, unit)| unit.observed.lifecycle != Lifecycle::Stopped)
-            .map(|(name, _)| name.clone())
+        let status = self.records.status().await.map_err(Refusal::internal)?;
+        let nodes: Vec<Value> = snapshot
+            .nodes
+            .values()
+            .map(|n| json!({ "id": n.id.as_str(), "hostname": n.hostname, "connected": n.connected }))
             .collect();
-        for name in &live {
-            let wish = StopIntent {
-                by: StopCause::UserInitiated,
-                reason: "Bayplan was taken down".to_owned(),
-                requested_at: self.records.now(),
-                grace_s: None,
-            };
-            let stopped = units::stop(&self.records, name, wish).await;
-            stopped.map_err(|e| Refusal(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
-        }
-        let over = |snapshot: &model::Snapshot| {
-            live.iter().all(|name| snapshot.units.get(name).is_none_or(|u| !u.holds_resources())).then_some(())
-        };
-        self.records.wait_for(over).await;
-        Ok(json!({ "stopped": live.len() }))
+        Ok(json!({
+            "brokenInvariants": model::invariants::check(&snapshot),
+            "nodes": nodes,
+            "storeBytes": status.bytes,
+            "revision": status.revision.0,
+        }))
     }
+}
+
+async fn body(request: Request<Incoming>) -> Result<Value, Refusal> {
+    let bad = |words: String| Refusal(StatusCode::BAD_REQUEST, words);
+    let bytes = Limited::new(request.into_body(), BODY_MAX).collect().await.map_err(|e| bad(e.to_string()))?.to_bytes();
+    serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))
+}
+
+fn full(text: String) -> Body {
+    Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync()
 }

@@ -46,7 +46,10 @@ struct Sockets {
 
 fn open_sockets(installation: &Installation, settings: &Settings) -> Result<Sockets> {
     let aws = TcpListener::bind(settings.aws_addr).with_context(|| {
-        format!("{} cannot be listened on; choose another address with --aws-addr, or port 0 for any free one", settings.aws_addr)
+        format!(
+            "{} cannot be listened on; choose another address with --aws-addr, or port 0 for any free one",
+            settings.aws_addr
+        )
     })?;
     installation.write_aws_address(aws.local_addr()?)?;
     let path = installation.socket();
@@ -103,7 +106,11 @@ async fn supervise(installation: &Installation, settings: Settings) -> Result<()
 
 fn greet(installation: &Installation, sockets: &Sockets) -> Result<()> {
     let data = installation.data_dir.display();
-    let option = if installation.data_dir == Path::new("/var/lib/bayplan") { String::new() } else { format!(" --data-dir {data}") };
+    let option = if installation.data_dir == Path::new("/var/lib/bayplan") {
+        String::new()
+    } else {
+        format!(" --data-dir {data}")
+    };
     // One line, so that whoever started us reads it whole; `up --detach` breaks it again.
     say(&format!(
         "Bayplan {} is ready: AWS APIs at http://{} (data: {data}).\\nNext: eval \"$(bayplan{option} env)\"\n",
@@ -120,12 +127,22 @@ struct Role {
 }
 
 impl Role {
-    fn start(name: &'static str, installation: &Installation, settings: &Settings, sockets: Option<&Sockets>) -> Result<Self> {
+    fn start(
+        name: &'static str,
+        installation: &Installation,
+        settings: &Settings,
+        sockets: Option<&Sockets>,
+    ) -> Result<Self> {
         let child = spawn(name, installation, settings, sockets)?;
         Ok(Self { name, child, started: Instant::now(), backoff: BACKOFF_MIN })
     }
 
-    async fn restart(&mut self, installation: &Installation, settings: &Settings, sockets: Option<&Sockets>) -> Result<()> {
+    async fn restart(
+        &mut self,
+        installation: &Installation,
+        settings: &Settings,
+        sockets: Option<&Sockets>,
+    ) -> Result<()> {
         if self.started.elapsed() < LIVED {
             tokio::time::sleep(self.backoff).await;
             self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
@@ -149,7 +166,12 @@ impl Role {
     }
 }
 
-fn spawn(name: &'static str, installation: &Installation, settings: &Settings, sockets: Option<&Sockets>) -> Result<Child> {
+fn spawn(
+    name: &'static str,
+    installation: &Installation,
+    settings: &Settings,
+    sockets: Option<&Sockets>,
+) -> Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0("bayplan")

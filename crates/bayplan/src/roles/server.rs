@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 
 /// The largest request body, in bytes; the Logs API's largest batch with its JSON around it fits.
 const BODY_MAX: usize = 16 << 20;
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How long a connection may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -60,11 +61,12 @@ async fn serve(installation: &Installation) -> Result<()> {
     let frontend = Arc::new(Frontend { records: records.clone(), logs: logs.clone(), scope: scope.clone() });
     let service = Arc::new(Service::new(frontend.clone(), keys));
     let epoch = records.status().await?.epoch;
-    let desk = NodeDesk::new(records.clone(), Arc::new(LogIntake::new(frontend)), epoch);
+    let desk = NodeDesk::new(records.clone(), Arc::new(LogIntake::new(frontend.clone())), epoch);
     let sessions = Sessions::new(desk);
     let admin = Arc::new(Admin::new(records.clone(), sessions.clone(), scope));
 
     running.spawn(logs_to_disk(logs));
+    running.spawn(sweep_logs(frontend.clone()));
     running.spawn(ends(controllers::run(Placer::new(random_seed()), records.clone())));
     running.spawn(ends(controllers::run(Collector::new(Retention::default()), records)));
     running.spawn(serve_local(local, sessions, admin));
@@ -88,6 +90,16 @@ async fn ends(part: impl Future<Output = ()>) -> Result<()> {
 async fn logs_to_disk(logs: Arc<observe::LogStore>) -> Result<()> {
     logs.keep_synced().await;
     Ok(())
+}
+
+/// Deletes expired log segments, now and every hour; reads hide them in between.
+async fn sweep_logs(frontend: Arc<Frontend>) -> Result<()> {
+    loop {
+        if let Err(error) = aws_frontend::logs::sweep(&frontend).await {
+            tracing::warn!(%error, "expired logs could not be deleted; trying again in an hour");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
 }
 
 /// The listening sockets, which the parent gave as standard input and output.
