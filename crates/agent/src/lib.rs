@@ -12,6 +12,7 @@ mod journal;
 mod link;
 mod machine;
 mod outbox;
+mod ready;
 mod session_loop;
 mod ship;
 mod streams;

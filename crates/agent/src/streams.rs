@@ -144,7 +144,7 @@ async fn exec(
 
 fn open(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     rustix::io::ioctl_fionbio(&fd, true)?;
-    AsyncFd::register(fd)
+    crate::ready::watch(fd)
 }
 
 async fn pump(fd: AsyncFd<OwnedFd>, stderr: bool, out: Out) {

@@ -170,7 +170,7 @@ impl Changes {
         let fd = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
         let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
         inotify::add_watch(&fd, dir, events)?;
-        Ok(Self(AsyncFd::register(fd)?))
+        Ok(Self(crate::ready::watch(fd)?))
     }
 
     /// Until something has changed since the last call, or since this was made.
