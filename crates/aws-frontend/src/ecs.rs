@@ -6,14 +6,19 @@ mod delete_task_definitions;
 pub(crate) mod deregister_task_definition;
 mod describe_clusters;
 pub(crate) mod describe_task_definition;
+mod describe_tasks;
 mod errors;
 pub(crate) mod instance;
+pub(crate) mod intake;
 mod list_clusters;
 mod list_task_definition_families;
 mod list_task_definitions;
 pub(crate) mod lower;
 mod node;
 pub(crate) mod register_task_definition;
+pub(crate) mod run_task;
+pub(crate) mod stop_task;
+pub(crate) mod task;
 
 pub use default_cluster::ensure_default_cluster;
 pub use node::node_registration_attributes;
@@ -36,4 +41,7 @@ pub fn table() -> Table {
         )
         .on::<ecs::ListTaskDefinitions, _, _>(Status::Yes, list_task_definitions::list_task_definitions)
         .on::<ecs::RegisterTaskDefinition, _, _>(Status::Yes, register_task_definition::register_task_definition)
+        .on::<ecs::DescribeTasks, _, _>(Status::Yes, describe_tasks::describe_tasks)
+        .on::<ecs::RunTask, _, _>(Status::Yes, run_task::run_task)
+        .on::<ecs::StopTask, _, _>(Status::Yes, stop_task::stop_task)
 }

@@ -17,6 +17,28 @@ pub(crate) fn cluster_not_found() -> ServiceError {
     ServiceError::of(&shapes::CLUSTER_NOT_FOUND, "Cluster not found.")
 }
 
+/// The cluster was deleted.
+pub(crate) fn cluster_inactive() -> ServiceError {
+    ServiceError::of(&shapes::CLUSTER_NOT_FOUND, "The referenced cluster was inactive.")
+}
+
+pub(crate) fn task_not_found() -> ServiceError {
+    invalid_parameter("The referenced task was not found.")
+}
+
+pub(crate) fn service_not_found() -> ServiceError {
+    ServiceError::of(&shapes::SERVICE_NOT_FOUND, "Service not found.")
+}
+
+/// The token was used for another call, which made `resources`.
+pub(crate) fn conflict(message: impl Into<String>, resources: Vec<String>) -> ServiceError {
+    ServiceError::of(&shapes::CONFLICT, message).with("resourceIds", resources)
+}
+
+pub(crate) fn platform_unknown() -> ServiceError {
+    ServiceError::of(&shapes::PLATFORM_UNKNOWN, "The specified platform does not exist.")
+}
+
 /// No such task definition, as every operation on one but RunTask says it.
 pub(crate) fn no_task_definition() -> ServiceError {
     client("Unable to describe task definition.")
