@@ -72,7 +72,7 @@ impl Expect {
     }
 }
 
-/// One change that a commit makes.
+/// One change that a commit makes. The store keeps the bytes it is given: a small slice of a large buffer keeps all of that alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Sets the value and the lease; `lease: None` takes the key off its former lease.

@@ -1,4 +1,4 @@
-//! SIGKILL at random points: no acknowledged commit is lost, none is torn, the history has no hole.
+//! SIGKILL at random points: no acknowledged commit is lost and none that a watcher saw, none is torn, the history has no hole.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -21,12 +21,18 @@ fn small_history(folder: &Path) -> SqliteOptions {
     SqliteOptions { keep: Retention { revisions: 300, bytes: 1 << 20 }, ..options(folder) }
 }
 
-/// The child's part: every writer sets its eight keys to 1, 2, 3 and so on, and says so after each answer.
+/// The child's part: every writer sets its eight keys to 1, 2, 3 and so on, and says so after each answer; a watcher says what it sees.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn committing_until_killed() {
     let Ok(folder) = std::env::var("STORE_TEST_KILL") else { return };
     let store = Arc::new(SqliteStore::open(small_history(Path::new(&folder))).await.unwrap());
     let mut tasks = JoinSet::new();
+    let mut watch = store.watch(KeyRange::all(), store.status().await.unwrap().revision.next());
+    tasks.spawn(async move {
+        while let WatchEvent::Revision { revision, .. } = watch.next().await.unwrap() {
+            writeln!(std::io::stdout(), "visible {revision}").unwrap();
+        }
+    });
     for writer in 0..WRITERS {
         let store = store.clone();
         tasks.spawn(async move {
@@ -45,11 +51,27 @@ async fn last_number(store: &SqliteStore, writer: usize) -> u64 {
     kv.map_or(0, |kv| std::str::from_utf8(&kv.value).unwrap().parse().unwrap())
 }
 
-/// The highest acknowledged number of each writer, and the highest acknowledged revision.
+/// The highest acknowledged number of each writer, and the highest revision that anybody was shown.
 #[derive(Default)]
 struct Acknowledged {
     numbers: BTreeMap<usize, u64>,
     revision: u64,
+}
+
+impl Acknowledged {
+    /// Takes in a line of the child. The last one may be cut short; then it is no number or a smaller one, so no stronger claim.
+    fn take(&mut self, line: &str) {
+        if let Some(revision) = line.strip_prefix("visible ").and_then(|number| number.parse().ok()) {
+            self.revision = self.revision.max(revision);
+        }
+        let Some((_, numbers)) = line.split_once("acknowledged ") else { return };
+        let numbers: Vec<u64> = numbers.split(' ').map_while(|number| number.parse().ok()).collect();
+        if let [writer, n, revision] = numbers[..] {
+            let highest = self.numbers.entry(usize::try_from(writer).unwrap()).or_default();
+            *highest = n.max(*highest);
+            self.revision = self.revision.max(revision);
+        }
+    }
 }
 
 /// Runs the child for `life` and kills it.
@@ -66,20 +88,14 @@ fn run_and_kill(folder: &Path, life: Duration, acknowledged: &mut Acknowledged) 
     child.kill().unwrap();
     child.wait().unwrap();
     for line in reader.join().unwrap() {
-        // The last line may be cut short; then it is no number or a smaller one, and so no stronger claim.
-        let Some((_, numbers)) = line.split_once("acknowledged ") else { continue };
-        let numbers: Vec<u64> = numbers.split(' ').map_while(|number| number.parse().ok()).collect();
-        let [writer, n, revision] = numbers[..] else { continue };
-        let highest = acknowledged.numbers.entry(usize::try_from(writer).unwrap()).or_default();
-        *highest = n.max(*highest);
-        acknowledged.revision = acknowledged.revision.max(revision);
+        acknowledged.take(&line);
     }
 }
 
 async fn check(folder: &Path, acknowledged: &Acknowledged) {
     let store = SqliteStore::open(small_history(folder)).await.unwrap();
     let status = store.status().await.unwrap();
-    assert!(status.revision.0 >= acknowledged.revision, "an acknowledged revision is lost");
+    assert!(status.revision.0 >= acknowledged.revision, "a revision that was visible is lost");
     for writer in 0..WRITERS {
         let stored = last_number(&store, writer).await;
         let acknowledged = acknowledged.numbers.get(&writer).copied().unwrap_or(0);
@@ -111,6 +127,6 @@ async fn killing_the_process_loses_no_acknowledged_commit() {
         run_and_kill(folder.path(), life, &mut acknowledged);
         check(folder.path(), &acknowledged).await;
     }
-    println!("{} kills, {} revisions acknowledged, none lost", kills(), acknowledged.revision);
+    println!("{} kills, {} revisions shown, none lost", kills(), acknowledged.revision);
     assert!(acknowledged.revision > 100, "the child should have got to work");
 }
