@@ -1,7 +1,13 @@
 //! Amazon ECS: one operation a file; `arn` and `errors` are what they share.
 
+pub(crate) mod account_settings;
 mod arn;
+pub(crate) mod cluster;
+mod commit;
+mod create_cluster;
 mod default_cluster;
+mod delete_account_setting;
+mod delete_cluster;
 mod delete_task_definitions;
 pub(crate) mod deregister_task_definition;
 mod describe_clusters;
@@ -10,15 +16,24 @@ mod describe_tasks;
 mod errors;
 pub(crate) mod instance;
 pub(crate) mod intake;
+mod list_account_settings;
 mod list_clusters;
 mod list_task_definition_families;
 mod list_task_definitions;
+mod list_tasks;
 pub(crate) mod lower;
 mod node;
+mod put_account_setting;
+mod put_account_setting_default;
+mod put_cluster_capacity_providers;
 pub(crate) mod register_task_definition;
 pub(crate) mod run_task;
+mod start_task;
 pub(crate) mod stop_task;
+pub(crate) mod tags;
 pub(crate) mod task;
+mod update_cluster;
+mod update_cluster_settings;
 
 pub use default_cluster::ensure_default_cluster;
 pub use node::node_registration_attributes;
@@ -32,6 +47,21 @@ pub fn table() -> Table {
     Table::new(&ecs::API)
         .on::<ecs::DescribeClusters, _, _>(Status::Yes, describe_clusters::describe_clusters)
         .on::<ecs::ListClusters, _, _>(Status::Yes, list_clusters::list_clusters)
+        .on::<ecs::CreateCluster, _, _>(Status::Yes, create_cluster::create_cluster)
+        .on::<ecs::DeleteCluster, _, _>(Status::Yes, delete_cluster::delete_cluster)
+        .on::<ecs::UpdateCluster, _, _>(Status::Yes, update_cluster::update_cluster)
+        .on::<ecs::UpdateClusterSettings, _, _>(Status::Yes, update_cluster_settings::update_cluster_settings)
+        .on::<ecs::PutClusterCapacityProviders, _, _>(
+            Status::Yes,
+            put_cluster_capacity_providers::put_cluster_capacity_providers,
+        )
+        .on::<ecs::PutAccountSetting, _, _>(Status::Yes, put_account_setting::put_account_setting)
+        .on::<ecs::PutAccountSettingDefault, _, _>(
+            Status::Yes,
+            put_account_setting_default::put_account_setting_default,
+        )
+        .on::<ecs::DeleteAccountSetting, _, _>(Status::Yes, delete_account_setting::delete_account_setting)
+        .on::<ecs::ListAccountSettings, _, _>(Status::Yes, list_account_settings::list_account_settings)
         .on::<ecs::DeleteTaskDefinitions, _, _>(Status::Yes, delete_task_definitions::delete_task_definitions)
         .on::<ecs::DeregisterTaskDefinition, _, _>(Status::Yes, deregister_task_definition::deregister_task_definition)
         .on::<ecs::DescribeTaskDefinition, _, _>(Status::Yes, describe_task_definition::describe_task_definition)
@@ -43,5 +73,7 @@ pub fn table() -> Table {
         .on::<ecs::RegisterTaskDefinition, _, _>(Status::Yes, register_task_definition::register_task_definition)
         .on::<ecs::DescribeTasks, _, _>(Status::Yes, describe_tasks::describe_tasks)
         .on::<ecs::RunTask, _, _>(Status::Yes, run_task::run_task)
+        .on::<ecs::ListTasks, _, _>(Status::Yes, list_tasks::list_tasks)
+        .on::<ecs::StartTask, _, _>(Status::Yes, start_task::start_task)
         .on::<ecs::StopTask, _, _>(Status::Yes, stop_task::stop_task)
 }

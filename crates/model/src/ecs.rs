@@ -16,6 +16,9 @@ pub struct Cluster {
     pub id: ClusterId,
     pub created_at: Timestamp,
     pub status: ClusterStatus,
+    /// When it was deleted; None while it is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive_since: Option<Timestamp>,
     #[serde(default)]
     pub tags: Tags,
     /// name -> value, e.g. containerInsights.

@@ -18,7 +18,7 @@ pub struct Retention {
     pub stopped_units_ms: u64,
     /// Of a client token after its call.
     pub client_tokens_ms: u64,
-    /// Of a deleted cluster after it was made.
+    /// Of a cluster after it was deleted.
     pub inactive_clusters_ms: u64,
 }
 
@@ -125,7 +125,8 @@ fn may_go(snapshot: &Snapshot, id: &ClusterId, cluster: &Cluster) -> bool {
 }
 
 fn cluster_due(cluster: &Cluster, retention: &Retention) -> Timestamp {
-    cluster.created_at.saturating_add_ms(retention.inactive_clusters_ms)
+    // A record of before the moment was kept counts from its creation.
+    cluster.inactive_since.unwrap_or(cluster.created_at).saturating_add_ms(retention.inactive_clusters_ms)
 }
 
 /// One line, for logs and transcripts.

@@ -1,12 +1,19 @@
-//! DescribeClusters: up to 100 clusters, each found or reported MISSING.
+//! DescribeClusters: up to 100 clusters, each found or reported MISSING; and how every operation shows a cluster.
 
 use super::{arn, errors};
 use crate::context::Context;
-use aws_api::ecs::{self, DescribeClustersInput, DescribeClustersOutput};
+use aws_api::ecs::{self, DescribeClustersInput, DescribeClustersOutput, KeyValuePair, values};
 use aws_protocol::ServiceError;
 use model::Snapshot;
 use model::ecs::{Cluster, ClusterStatus, MembershipStatus};
-use model::unit::{Lifecycle, Placement};
+use model::unit::{Capacity, Lifecycle, Placement};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(crate) use super::tags::show as tags;
+
+/// ECS API.
+const REFERENCES_MAX: usize = 100;
 
 pub(crate) async fn describe_clusters(
     context: Context,
@@ -16,16 +23,16 @@ pub(crate) async fn describe_clusters(
         Some(references) if !references.is_empty() => references,
         _ => vec!["default".to_owned()],
     };
-    if references.len() > 100 {
-        return Err(errors::invalid_parameter("clusters can have at most 100 items."));
+    if references.len() > REFERENCES_MAX {
+        return Err(errors::invalid_parameter(format!("clusters can have at most {REFERENCES_MAX} items.")));
     }
-    let include = input.include.unwrap_or_default();
+    let parts = Parts::asked(&input.include.unwrap_or_default())?;
     let snapshot = context.records().current();
     let (mut clusters, mut failures) = (Vec::new(), Vec::new());
     for reference in references {
         let id = arn::cluster_reference(context.scope(), Some(&reference)).ok();
         match id.as_ref().and_then(|id| snapshot.clusters.get(id)) {
-            Some(cluster) => clusters.push(convert(&snapshot, cluster, &include)),
+            Some(cluster) => clusters.push(convert(&snapshot, cluster, parts)),
             None => failures.push(ecs::Failure {
                 arn: Some(id.map_or(reference, |id| arn::cluster(&id))),
                 reason: Some("MISSING".to_owned()),
@@ -36,34 +43,64 @@ pub(crate) async fn describe_clusters(
     Ok(DescribeClustersOutput { clusters: Some(clusters), failures: Some(failures) })
 }
 
-/// A cluster as ECS shows it; `include` names the parts that are shown only on request.
-pub(crate) fn convert(snapshot: &Snapshot, cluster: &Cluster, include: &[String]) -> ecs::Cluster {
-    let asked = |part: &str| include.iter().any(|i| i == part);
-    let (mut running, mut pending) = (0, 0);
-    for (_, unit) in snapshot.units_of_cluster(&cluster.id) {
-        match (&unit.placement, unit.observed.lifecycle) {
-            (Placement::Bound { .. }, Lifecycle::Running) => running += 1,
-            (Placement::Bound { .. }, Lifecycle::Accepted | Lifecycle::Preparing) => pending += 1,
-            _ => {}
+/// The parts of a cluster that are shown only on request.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Parts {
+    attachments: bool,
+    configurations: bool,
+    settings: bool,
+    statistics: bool,
+    tags: bool,
+}
+
+impl Parts {
+    /// What the operations that write a cluster show of it: all that can be written.
+    pub(crate) const WRITTEN: Parts =
+        Parts { attachments: false, configurations: true, settings: true, statistics: false, tags: true };
+
+    /// # Errors
+    /// InvalidParameterException for a name that is no part.
+    fn asked(include: &[String]) -> Result<Self, ServiceError> {
+        let mut parts = Parts::default();
+        for name in include {
+            match name.as_str() {
+                values::cluster_field::ATTACHMENTS => parts.attachments = true,
+                values::cluster_field::CONFIGURATIONS => parts.configurations = true,
+                values::cluster_field::SETTINGS => parts.settings = true,
+                values::cluster_field::STATISTICS => parts.statistics = true,
+                values::cluster_field::TAGS => parts.tags = true,
+                _ => {
+                    let known = values::cluster_field::VALUES.join(",");
+                    return Err(errors::invalid_parameter(format!("include should be one of [{known}]")));
+                }
+            }
         }
+        Ok(parts)
     }
-    let members = snapshot.nodes.keys();
+}
+
+/// A cluster as ECS shows it.
+pub(crate) fn convert(snapshot: &Snapshot, cluster: &Cluster, parts: Parts) -> ecs::Cluster {
+    let active = cluster.status == ClusterStatus::Active;
+    let members = snapshot.nodes.keys().filter(|_| active);
     let instances =
         members.filter(|n| snapshot.membership(&cluster.id, n).status != MembershipStatus::Inactive).count();
+    let counts = Counts::of(snapshot, cluster);
     ecs::Cluster {
         cluster_arn: Some(arn::cluster(&cluster.id)),
         cluster_name: Some(cluster.id.name.to_string()),
-        status: Some(match cluster.status {
-            ClusterStatus::Active => "ACTIVE".to_owned(),
-            ClusterStatus::Inactive => "INACTIVE".to_owned(),
-        }),
-        registered_container_instances_count: Some(instances as i32),
-        running_tasks_count: Some(running),
-        pending_tasks_count: Some(pending),
+        status: Some(if active { "ACTIVE" } else { "INACTIVE" }.to_owned()),
+        registered_container_instances_count: Some(saturated(instances)),
+        running_tasks_count: Some(saturated(counts.running.iter().sum())),
+        pending_tasks_count: Some(saturated(counts.pending.iter().sum())),
         active_services_count: Some(0),
-        statistics: Some(Vec::new()),
-        tags: Some(if asked("TAGS") { tags(&cluster.tags) } else { Vec::new() }),
-        settings: Some(if asked("SETTINGS") { settings(cluster) } else { Vec::new() }),
+        statistics: Some(if parts.statistics { counts.statistics() } else { Vec::new() }),
+        tags: Some(if parts.tags { tags(&cluster.tags) } else { Vec::new() }),
+        settings: Some(if parts.settings { settings(cluster) } else { Vec::new() }),
+        configuration: cluster.configuration.as_ref().filter(|_| parts.configurations).and_then(echo),
+        service_connect_defaults: cluster.service_connect_defaults.as_ref().and_then(echo),
+        attachments: parts.attachments.then(Vec::new),
+        attachments_status: None,
         capacity_providers: Some(cluster.capacity_providers.clone()),
         default_capacity_provider_strategy: Some(
             cluster
@@ -71,13 +108,63 @@ pub(crate) fn convert(snapshot: &Snapshot, cluster: &Cluster, include: &[String]
                 .iter()
                 .map(|item| ecs::CapacityProviderStrategyItem {
                     capacity_provider: Some(item.provider.clone()),
-                    weight: Some(item.weight as i32),
-                    base: Some(item.base as i32),
+                    weight: i32::try_from(item.weight).ok(),
+                    base: i32::try_from(item.base).ok(),
                 })
                 .collect(),
         ),
-        ..Default::default()
     }
+}
+
+/// Tasks by the kind of capacity that they use: EC2, then Fargate.
+#[derive(Default)]
+struct Counts {
+    running: [usize; 2],
+    pending: [usize; 2],
+}
+
+impl Counts {
+    fn of(snapshot: &Snapshot, cluster: &Cluster) -> Self {
+        let mut counts = Self::default();
+        for (_, unit) in snapshot.units_of_cluster(&cluster.id) {
+            let kind = usize::from(unit.scheduling.capacity != Capacity::Instances);
+            match (&unit.placement, unit.observed.lifecycle) {
+                (Placement::Bound { .. }, Lifecycle::Running) => counts.running[kind] += 1,
+                (Placement::Bound { .. }, Lifecycle::Accepted | Lifecycle::Preparing) => counts.pending[kind] += 1,
+                _ => {}
+            }
+        }
+        counts
+    }
+
+    /// ECS API, Cluster.statistics.
+    fn statistics(&self) -> Vec<KeyValuePair> {
+        let pair =
+            |(name, count): (&str, usize)| KeyValuePair { name: Some(name.to_owned()), value: Some(count.to_string()) };
+        [
+            ("runningEC2TasksCount", self.running[0]),
+            ("runningFargateTasksCount", self.running[1]),
+            ("pendingEC2TasksCount", self.pending[0]),
+            ("pendingFargateTasksCount", self.pending[1]),
+            ("activeEC2ServiceCount", 0),
+            ("activeFargateServiceCount", 0),
+            ("drainingEC2ServiceCount", 0),
+            ("drainingFargateServiceCount", 0),
+        ]
+        .map(pair)
+        .to_vec()
+    }
+}
+
+fn saturated(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A stored document in ECS's words; it was written from the same shape.
+fn echo<T: DeserializeOwned>(document: &Value) -> Option<T> {
+    serde_json::from_value(document.clone())
+        .inspect_err(|error| tracing::error!(%error, "a part of a stored cluster is unreadable"))
+        .ok()
 }
 
 fn settings(cluster: &Cluster) -> Vec<ecs::ClusterSetting> {
@@ -86,9 +173,4 @@ fn settings(cluster: &Cluster) -> Vec<ecs::ClusterSetting> {
         value: Some(value.clone()),
     };
     cluster.settings.iter().map(setting).collect()
-}
-
-/// Tags as ECS shows them, by key.
-pub(crate) fn tags(tags: &model::ecs::Tags) -> Vec<ecs::Tag> {
-    tags.iter().map(|(key, value)| ecs::Tag { key: Some(key.clone()), value: Some(value.clone()) }).collect()
 }

@@ -105,7 +105,11 @@ fn a_client_token_is_good_for_a_day() {
 #[test]
 fn a_deleted_cluster_goes_after_a_day_with_its_memberships_and_only_when_no_unit_lies_in_it() {
     let mut world = World::new();
-    world.make_cluster("old", ClusterStatus::Inactive, at(10));
+    world.make_cluster("old", ClusterStatus::Inactive, at(5));
+    let mut gone = (*world.snapshot.clusters[&cluster("old")].value).clone();
+    gone.inactive_since = Some(at(10));
+    let gone = world.versioned(gone);
+    world.snapshot.clusters.insert(cluster("old"), gone);
     world.membership("old", "n1", MembershipStatus::Draining, &[]);
     world.membership("default", "n1", MembershipStatus::Draining, &[]);
     assert_eq!(due(&world.snapshot, 0), Some(at(DAY + 10)));

@@ -188,6 +188,7 @@ impl World {
             id: cluster(name),
             created_at,
             status,
+            inactive_since: (status == ClusterStatus::Inactive).then_some(created_at),
             tags: Default::default(),
             settings: Default::default(),
             configuration: None,
