@@ -1,6 +1,6 @@
 //! DescribeTaskDefinition, and how every operation finds and shows a task definition.
 
-use super::{arn, describe_clusters, errors};
+use super::{arn, errors, tags};
 use crate::context::Context;
 use aws_api::ecs::{self, DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput};
 use aws_api::schema::Timestamp;
@@ -19,7 +19,7 @@ pub(crate) async fn describe_task_definition(
     let asked = input.include.iter().flatten().any(|part| part == "TAGS");
     Ok(DescribeTaskDefinitionOutput {
         task_definition: Some(convert(stored)?),
-        tags: Some(if asked { describe_clusters::tags(&stored.tags) } else { Vec::new() }),
+        tags: Some(if asked { tags::show(&stored.tags) } else { Vec::new() }),
     })
 }
 

@@ -18,9 +18,9 @@ pub(crate) use compatibility::fargate_size;
 pub(crate) use logs::byte_size;
 pub(crate) use normalise::{DEFAULT_NETWORK_MODE, normalise};
 pub(crate) use ports::{port_range, ranges_fit};
-pub(crate) use size::{cpu_units, memory_mib};
+pub(crate) use size::{cpu_units, memory_mib, misfit};
 
-use super::{describe_clusters, describe_task_definition, errors};
+use super::{describe_task_definition, errors, tags};
 use crate::context::Context;
 use aws_api::ecs::{self, RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput};
 use aws_protocol::ServiceError;
@@ -36,17 +36,12 @@ pub(crate) async fn register_task_definition(
     context: Context,
     input: RegisterTaskDefinitionInput,
 ) -> Result<RegisterTaskDefinitionOutput, ServiceError> {
-    let tags: Tags = input
-        .tags
-        .iter()
-        .flatten()
-        .filter_map(|t| Some((t.key.clone()?, t.value.clone().unwrap_or_default())))
-        .collect();
+    let tags = tags::convert(input.tags.as_deref().unwrap_or_default())?;
     let document = prepare(input)?;
     let stored = store(&context, &document, &tags).await?;
     Ok(RegisterTaskDefinitionOutput {
         task_definition: Some(describe_task_definition::convert(&stored)?),
-        tags: (!tags.is_empty()).then(|| describe_clusters::tags(&tags)),
+        tags: (!tags.is_empty()).then(|| tags::show(&tags)),
     })
 }
 

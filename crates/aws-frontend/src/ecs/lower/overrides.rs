@@ -2,7 +2,7 @@
 
 use super::Launch;
 use crate::ecs::errors;
-use crate::ecs::register_task_definition::{cpu_units, fargate_size, memory_mib};
+use crate::ecs::register_task_definition::{cpu_units, fargate_size, memory_mib, misfit};
 use aws_api::ecs::{
     ContainerDefinition, ContainerOverride, KeyValuePair, ResourceRequirement, TaskDefinition, TaskOverride,
 };
@@ -166,16 +166,5 @@ pub(super) fn check_sizes(effective: &TaskDefinition, launch: Launch) -> Result<
             )
         })?;
     }
-    let sum = |of: fn(&ContainerDefinition) -> Option<i32>| -> i64 {
-        containers.iter().map(|c| i64::from(of(c).unwrap_or(0))).sum()
-    };
-    let cpu = effective.cpu.as_deref().and_then(cpu_units).map(i64::from);
-    let memory = effective.memory.as_deref().and_then(memory_mib).map(i64::from);
-    let (cpu_sum, memory_sum) = (sum(|c| c.cpu), sum(|c| c.memory_reservation.or(c.memory)));
-    ensure(cpu.is_none_or(|cpu| cpu_sum <= cpu), || {
-        format!("The containers' 'cpu' adds up to {cpu_sum} units, which is more than the task has.")
-    })?;
-    ensure(memory.is_none_or(|memory| memory_sum <= memory), || {
-        format!("The containers' memory adds up to {memory_sum} MiB, which is more than the task has.")
-    })
+    misfit(effective).map_or(Ok(()), |why| Err(errors::invalid_parameter(why)))
 }

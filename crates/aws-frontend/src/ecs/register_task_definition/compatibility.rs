@@ -47,19 +47,20 @@ fn fargate(definition: &TaskDefinition) -> Check {
         "Fargate only supports network mode ‘awsvpc’.".to_owned()
     })?;
     fargate_size(definition.cpu.as_deref(), definition.memory.as_deref())?;
-    let no = |what: &str| format!("Tasks using the Fargate launch type do not support {what}.");
-    ensure(definition.pid_mode.as_deref() != Some("host"), || no("pidMode 'host'"))?;
-    ensure(definition.ipc_mode.is_none(), || no("ipcMode"))?;
-    ensure(definition.placement_constraints.iter().flatten().next().is_none(), || no("placementConstraints"))?;
-    ensure(definition.inference_accelerators.iter().flatten().next().is_none(), || no("inferenceAccelerators"))?;
+    windows_size(definition)?;
+    ensure(definition.pid_mode.as_deref() != Some("host"), || {
+        "Tasks using the Fargate launch type do not support pidMode 'host'.".to_owned()
+    })?;
+    fargate_lacks("ipcMode", definition.ipc_mode.is_some())?;
+    fargate_lacks("constraints", definition.placement_constraints.iter().flatten().next().is_some())?;
+    fargate_lacks("inferenceAccelerators", definition.inference_accelerators.iter().flatten().next().is_some())?;
     for volume in definition.volumes.iter().flatten() {
-        ensure(volume.host.as_ref().is_none_or(|h| h.source_path.is_none()), || {
-            "host.sourcePath should not be set for volumes in Fargate.".to_owned()
-        })?;
-        ensure(volume.docker_volume_configuration.is_none(), || no("dockerVolumeConfiguration"))?;
-        ensure(volume.fsx_windows_file_server_volume_configuration.is_none(), || {
-            no("fsxWindowsFileServerVolumeConfiguration")
-        })?;
+        fargate_lacks("sourcePath", volume.host.as_ref().is_some_and(|h| h.source_path.is_some()))?;
+        fargate_lacks("dockerVolumeConfiguration", volume.docker_volume_configuration.is_some())?;
+        fargate_lacks(
+            "fsxWindowsFileServerVolumeConfiguration",
+            volume.fsx_windows_file_server_volume_configuration.is_some(),
+        )?;
     }
     for container in definition.container_definitions.iter().flatten() {
         fargate_container(definition, container)?;
@@ -80,14 +81,26 @@ pub(crate) fn fargate_size(cpu: Option<&str>, memory: Option<&str>) -> Check {
     })
 }
 
+/// Windows needs at least one vCPU.
+fn windows_size(definition: &TaskDefinition) -> Check {
+    let family = definition.runtime_platform.as_ref().and_then(|p| p.operating_system_family.as_deref());
+    let is_windows = family.is_some_and(|family| family.starts_with("WINDOWS"));
+    let cpu = definition.cpu.as_deref().and_then(size::cpu_units).unwrap_or(0);
+    ensure(!is_windows || cpu >= 1024, || "No Fargate configuration exists for given values.".to_owned())
+}
+
+fn fargate_lacks(what: &str, given: bool) -> Check {
+    ensure(!given, || format!("Fargate compatible task definitions do not support {what}."))
+}
+
 fn fargate_container(definition: &TaskDefinition, container: &ContainerDefinition) -> Check {
-    let label = name(container);
-    let no = |what: &str| {
-        format!("Tasks using the Fargate launch type do not support {what}, which container '{label}' has.")
-    };
-    ensure(container.privileged != Some(true), || no("privileged containers"))?;
-    ensure(container.docker_security_options.iter().flatten().next().is_none(), || no("dockerSecurityOptions"))?;
-    ensure(container.resource_requirements.iter().flatten().next().is_none(), || no("resourceRequirements"))?;
+    ensure(container.privileged != Some(true), || {
+        format!("Fargate requires that the 'privileged' setting be 'false' for container '{}'.", name(container))
+    })?;
+    fargate_lacks("dockerSecurityOptions", container.docker_security_options.iter().flatten().next().is_some())?;
+    ensure(container.resource_requirements.iter().flatten().next().is_none(), || {
+        "Tasks using the Fargate launch type do not support GPU resource requirements.".to_owned()
+    })?;
     for (field, value) in [("start", container.start_timeout), ("stop", container.stop_timeout)] {
         ensure(value.is_none_or(|s| s <= FARGATE_TIMEOUT_MAX), || {
             format!(
@@ -96,26 +109,32 @@ fn fargate_container(definition: &TaskDefinition, container: &ContainerDefinitio
         })?;
     }
     if let Some(linux) = &container.linux_parameters {
-        ensure(linux.devices.iter().flatten().next().is_none(), || no("devices"))?;
-        ensure(linux.shared_memory_size.is_none(), || no("sharedMemorySize"))?;
-        ensure(linux.max_swap.is_none() && linux.swappiness.is_none(), || no("maxSwap and swappiness"))?;
-        let added = linux.capabilities.iter().flat_map(|c| c.add.iter().flatten());
-        ensure(added.into_iter().all(|c| c == "SYS_PTRACE"), || no("adding a capability other than SYS_PTRACE"))?;
+        fargate_lacks("devices", linux.devices.iter().flatten().next().is_some())?;
+        fargate_lacks("sharedMemorySize", linux.shared_memory_size.is_some())?;
+        fargate_lacks("maxSwap", linux.max_swap.is_some())?;
+        fargate_lacks("swappiness", linux.swappiness.is_some())?;
+        for added in linux.capabilities.iter().flat_map(|c| c.add.iter().flatten()) {
+            ensure(added == "SYS_PTRACE", || format!("{added} is not allowed on Fargate."))?;
+        }
     }
     let has_role = definition.execution_role_arn.is_some();
     let image = container.image.as_deref().unwrap_or_default();
     ensure(has_role || !image.contains(".dkr.ecr."), || {
         "Fargate requires task definition to have execution role ARN to support ECR images.".to_owned()
     })?;
-    if let Some(driver) = container.log_configuration.as_ref().and_then(|l| l.log_driver.as_deref()) {
-        ensure(FARGATE_LOG_DRIVERS.contains(&driver), || {
-            format!("{driver} is not a valid log driver. Must be one of [{}]", FARGATE_LOG_DRIVERS.join(","))
-        })?;
-        ensure(has_role || driver != "awslogs", || {
-            "Fargate requires task definition to have execution role ARN to support log driver awslogs.".to_owned()
-        })?;
-    }
-    Ok(())
+    let Some(log) = &container.log_configuration else { return Ok(()) };
+    let driver = log.log_driver.as_deref().unwrap_or_default();
+    ensure(FARGATE_LOG_DRIVERS.contains(&driver), || {
+        format!("{driver} is not a valid log driver. Must be one of [{}]", FARGATE_LOG_DRIVERS.join(", "))
+    })?;
+    ensure(has_role || driver != "awslogs", || {
+        "Fargate requires task definition to have execution role ARN to support log driver awslogs.".to_owned()
+    })?;
+    let has_prefix = log.options.as_ref().is_some_and(|o| o.contains_key("awslogs-stream-prefix"));
+    ensure(has_prefix || driver != "awslogs", || {
+        "Fargate requires log configuration options to include awslogs-stream-prefix to support log driver awslogs."
+            .to_owned()
+    })
 }
 
 /// ECS Developer Guide, "ECS Anywhere": what external instances lack.

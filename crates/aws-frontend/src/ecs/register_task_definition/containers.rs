@@ -57,14 +57,14 @@ fn network(definition: &TaskDefinition, container: &ContainerDefinition) -> Chec
         return Err(errors::client(format!("Links are not supported when networkMode={}.", mode.unwrap_or_default())));
     }
     let refused: [(&str, bool); 5] = [
-        ("hostname", container.hostname.is_some()),
-        ("dnsServers", container.dns_servers.iter().flatten().next().is_some()),
-        ("dnsSearchDomains", container.dns_search_domains.iter().flatten().next().is_some()),
-        ("extraHosts", container.extra_hosts.iter().flatten().next().is_some()),
-        ("disableNetworking", container.disable_networking == Some(true)),
+        ("hostname is", container.hostname.is_some()),
+        ("DNS servers are", container.dns_servers.iter().flatten().next().is_some()),
+        ("DNS search domains are", container.dns_search_domains.iter().flatten().next().is_some()),
+        ("Extra hosts are", container.extra_hosts.iter().flatten().next().is_some()),
+        ("Disable Networking is", container.disable_networking == Some(true)),
     ];
-    for (field, given) in refused {
-        ensure(!(awsvpc && given), || format!("{field} is not supported on container when networkMode=awsvpc."))?;
+    for (what, given) in refused {
+        ensure(!(awsvpc && given), || format!("{what} not supported on container when networkMode=awsvpc."))?;
     }
     if let Some(hostname) = &container.hostname {
         let fine = (1..=253).contains(&hostname.len())
@@ -97,7 +97,7 @@ fn environment(container: &ContainerDefinition) -> Check {
     }
     let files = container.environment_files.as_deref().unwrap_or_default();
     ensure(files.len() <= ENVIRONMENT_FILES_MAX, || {
-        invalid(container, format!("It can have at most {ENVIRONMENT_FILES_MAX} environment files."))
+        "The maximum number of environment files was exceeded. Specify ten or less and try again.".to_owned()
     })?;
     for file in files {
         let arn = file.value.as_deref().unwrap_or_default();
@@ -177,9 +177,7 @@ fn restart_policy(container: &ContainerDefinition) -> Check {
         )
     })?;
     ensure(policy.restart_attempt_period.is_none_or(|s| (60..=1800).contains(&s)), || {
-        format!(
-            "Invalid restart policy for container '{label}'. 'restartAttemptPeriod' must be from 60 to 1800 seconds."
-        )
+        format!("The 'restartAttemptPeriod' setting for container '{label}' must be between 60 and 1800.")
     })
 }
 

@@ -35,7 +35,7 @@ fn depends_on(container: &ContainerDefinition, containers: &[ContainerDefinition
         let wanted = dependency.container_name.as_deref().unwrap_or_default();
         ensure(wanted != name(container), || format!("Container '{wanted}' cannot depend on itself."))?;
         let target = containers.iter().find(|c| name(c) == wanted);
-        ensure(target.is_some(), || format!("Cannot depend on container + '{wanted}' because it does not exist"))?;
+        ensure(target.is_some(), || format!("Cannot depend on container '{wanted}' because it does not exist"))?;
         let is_essential = target.is_some_and(|t| t.essential != Some(false));
         let has_check = target.is_some_and(|t| t.health_check.is_some());
         match dependency.condition.as_deref() {
@@ -72,7 +72,7 @@ fn volumes_from(container: &ContainerDefinition, containers: &[ContainerDefiniti
     for volume in container.volumes_from.iter().flatten() {
         let source = volume.source_container.as_deref().unwrap_or_default();
         ensure(containers.iter().any(|c| name(c) == source), || {
-            format!("Invalid volumesFrom of container '{}': the container '{source}' does not exist.", name(container))
+            format!("Invalid 'volumesFrom' setting. Unknown container: '{source}'.")
         })?;
         ensure(source != name(container), || format!("Container '{source}' cannot have volumesFrom itself."))?;
     }

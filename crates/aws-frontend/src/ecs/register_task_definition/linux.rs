@@ -89,10 +89,7 @@ fn ulimits(container: &ContainerDefinition) -> Check {
             invalid(container, format!("The ulimit '{kind}' must not be negative; -1 is unlimited."))
         })?;
         ensure(hard == -1 || (soft != -1 && soft <= hard), || {
-            invalid(
-                container,
-                format!("The soft limit of the ulimit '{kind}' must not be greater than its hard limit."),
-            )
+            invalid(container, format!("Soft limit exceeds hard limit for ulimit {kind}."))
         })?;
     }
     Ok(())

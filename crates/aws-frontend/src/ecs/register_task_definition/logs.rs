@@ -35,10 +35,9 @@ pub(super) fn container(container: &ContainerDefinition) -> Check {
         ensure(strange.is_empty(), || format!("Log driver {driver} disallows options: {}", strange.join(", ")))?;
     }
     if driver == "awslogs" {
-        let given = |key| option(key).is_some_and(|value| !value.is_empty());
-        ensure(given("awslogs-region") && given("awslogs-group"), || {
-            "Log driver awslogs requires options: awslogs-region, awslogs-group".to_owned()
-        })?;
+        let missing = |key: &&str| option(key).is_none_or(str::is_empty);
+        let missing: Vec<&str> = ["awslogs-region", "awslogs-group"].into_iter().filter(missing).collect();
+        ensure(missing.is_empty(), || format!("Log driver awslogs requires options: {}", missing.join(", ")))?;
         let fine = option("awslogs-create-group")
             .is_none_or(|v| v.eq_ignore_ascii_case("true") || v.eq_ignore_ascii_case("false"));
         ensure(fine, || "The log option 'awslogs-create-group' must be true or false.".to_owned())?;
@@ -106,6 +105,7 @@ pub(super) fn firelens(containers: &[ContainerDefinition]) -> Check {
         "When a firelensConfiguration object is specified, at least one container has to be configured with the awsfirelens log driver.".to_owned()
     })?;
     ensure(!routed || routers == 1, || {
-        "When the awsfirelens log driver is used, one container has to be configured with a firelensConfiguration object.".to_owned()
+        "When awsfirelens log driver is specified in log configuration, a firelens configuration object must be specified."
+            .to_owned()
     })
 }

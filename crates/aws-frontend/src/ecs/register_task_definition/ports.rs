@@ -27,14 +27,12 @@ pub(super) fn all(definition: &TaskDefinition, containers: &[ContainerDefinition
         for mapping in mappings {
             one(container, mapping, mode)?;
             if let Some(port_name) = mapping.name.as_deref() {
-                ensure(names.insert(port_name), || {
-                    format!("Port mapping names must be unique: '{port_name}' is used twice.")
-                })?;
+                ensure(names.insert(port_name), || format!("The port mapping name is already used: '{port_name}'."))?;
             }
             let protocol = mapping.protocol.as_deref().unwrap_or("tcp");
             for port in fixed_ports(mapping, mode) {
                 ensure(host_ports.insert((port, protocol)), || {
-                    format!("The host port {port}/{protocol} is mapped twice: each can be mapped once in a task.")
+                    format!("{} host port '{port}' is mapped multiple times in task.", protocol.to_uppercase())
                 })?;
             }
         }
@@ -46,27 +44,21 @@ fn one(container: &ContainerDefinition, mapping: &PortMapping, mode: &str) -> Ch
     let label = name(container);
     if let Some(range) = &mapping.container_port_range {
         ensure(mapping.container_port.is_none() && mapping.host_port.is_none(), || {
-            format!(
-                "Invalid port mapping of container '{label}'. containerPortRange cannot be used together with containerPort or hostPort."
-            )
+            format!("Container '{label}' cannot specify both single port and port range.")
         })?;
         ensure(mode != "host", || {
             "containerPortRange is only supported when networkMode is awsvpc or bridge.".to_owned()
         })?;
         ensure(port_range(range).is_some(), || {
             format!(
-                "Invalid port mapping of container '{label}'. The range '{range}' must be two ports from 1 to 65535, such as 8000-8010."
+                "Invalid 'containerPortRange' setting for container '{label}': '{range}'. Use two ports, such as 8000-8010."
             )
         })?;
     } else {
         let port = mapping.container_port.unwrap_or(0);
-        ensure((1..=65535).contains(&port), || {
-            format!("Invalid port mapping of container '{label}'. The container port {port} must be from 1 to 65535.")
-        })?;
+        ensure((1..=65535).contains(&port), || format!("Invalid 'containerPort' setting for container '{label}'."))?;
         let host = mapping.host_port.unwrap_or(0);
-        ensure((0..=65535).contains(&host), || {
-            format!("Invalid port mapping of container '{label}'. The host port {host} must be from 0 to 65535.")
-        })?;
+        ensure((0..=65535).contains(&host), || format!("Invalid 'hostPort' setting for container '{label}'."))?;
         ensure(!matches!(mode, "awsvpc" | "host") || host == port, || {
             format!("When networkMode={mode}, the host ports and container ports in port mappings must match.")
         })?;

@@ -1,4 +1,6 @@
-//! Sizes of tasks: the spellings of cpu and memory, and the sizes that Fargate has.
+//! Sizes of tasks: the spellings of cpu and memory, the sizes that Fargate has, and whether containers fit in.
+
+use aws_api::ecs::{ContainerDefinition, TaskDefinition};
 
 /// A task's cpu in CPU units, from "256", "1 vCPU" or ".5 vcpu"; None if it is none of these or no whole number of units.
 pub(crate) fn cpu_units(text: &str) -> Option<u32> {
@@ -40,6 +42,32 @@ pub(crate) fn fargate_has(cpu: u32, memory_mib: u32) -> bool {
     };
     let gib = memory_mib / 1024;
     memory_mib.is_multiple_of(1024) && (from..=to).contains(&gib) && (gib - from).is_multiple_of(step)
+}
+
+/// Why a definition's containers do not fit into the task's own size; None if they do.
+pub(crate) fn misfit(definition: &TaskDefinition) -> Option<String> {
+    let containers = definition.container_definitions.as_deref().unwrap_or_default();
+    let sum = |of: fn(&ContainerDefinition) -> Option<i32>| -> i64 {
+        containers.iter().map(|c| i64::from(of(c).unwrap_or(0))).sum()
+    };
+    let too_much = |field: &str, task_field: &str, sum: i64, task: i64| {
+        (sum > task).then(|| {
+            format!(
+                "The sum of all container '{field}' values cannot be greater than the value of the task '{task_field}': {sum} of {task}."
+            )
+        })
+    };
+    if let Some(cpu) = definition.cpu.as_deref().and_then(cpu_units).map(i64::from)
+        && let Some(why) = too_much("cpu", "cpu", sum(|c| c.cpu), cpu)
+    {
+        return Some(why);
+    }
+    let memory = definition.memory.as_deref().and_then(memory_mib).map(i64::from)?;
+    if let Some(container) = containers.iter().find(|c| i64::from(c.memory.unwrap_or(0)) > memory) {
+        let name = container.name.as_deref().unwrap_or_default();
+        return Some(format!("The 'memory' setting for container '{name}' is greater than for the task."));
+    }
+    too_much("memoryReservation", "memory", sum(|c| c.memory_reservation), memory)
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ const TASK_CPU: std::ops::RangeInclusive<u32> = 128..=196_608;
 /// ECS API, ContainerDefinition: Docker reserves this much for a container, in MiB.
 pub(super) const MEMORY_MIN: i32 = 6;
 const CONSTRAINTS_MAX: usize = 10;
-const TAGS_MAX: usize = 50;
 
 /// Fails with a ClientException unless `fine`.
 pub(super) fn ensure(fine: bool, message: impl FnOnce() -> String) -> Check {
@@ -43,61 +42,24 @@ pub(super) fn request(input: &RegisterTaskDefinitionInput) -> Check {
     for container in containers {
         containers::names(container)?;
     }
-    tags(input)?;
     match aws_protocol::validate(input).first() {
         Some(violation) => Err(errors::client(format!("{violation}."))),
         None => Ok(()),
     }
 }
 
-/// ECS API, Tag.
-fn tags(input: &RegisterTaskDefinitionInput) -> Check {
-    let tags = input.tags.as_deref().unwrap_or_default();
-    let refuse = |message: String| Err(errors::invalid_parameter(message));
-    if tags.len() > TAGS_MAX {
-        return refuse(format!("A task definition can have at most {TAGS_MAX} tags, not {}.", tags.len()));
-    }
-    let mut keys = BTreeSet::new();
-    for tag in tags {
-        let key = tag.key.as_deref().unwrap_or_default();
-        let value = tag.value.as_deref().unwrap_or_default();
-        if key.is_empty() {
-            return refuse("A tag's key should not be null or empty.".to_owned());
-        }
-        if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
-            return refuse(format!("The tag key '{key}' begins with 'aws:', which only AWS may use."));
-        }
-        if key.chars().count() > 128 || value.chars().count() > 256 {
-            return refuse(format!(
-                "The tag '{key}' is too long: a key has at most 128 characters, a value at most 256."
-            ));
-        }
-        if !key.chars().chain(value.chars()).all(is_tag_char) {
-            return refuse(format!(
-                "The tag '{key}' has a character that is no letter, digit, space or one of _ . : / = + - @."
-            ));
-        }
-        if !keys.insert(key) {
-            return refuse(format!("Duplicate tag key '{key}'."));
-        }
-    }
-    Ok(())
-}
-
-fn is_tag_char(c: char) -> bool {
-    c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c)
-}
-
 /// A whole normalised definition.
 pub(super) fn definition(definition: &TaskDefinition) -> Check {
     let containers = definition.container_definitions.as_deref().unwrap_or_default();
     ensure(containers.len() <= CONTAINERS_MAX, || {
-        format!("A task definition can have at most {CONTAINERS_MAX} containers, not {}.", containers.len())
+        format!("Too many containers. A task definition can have at most {CONTAINERS_MAX}, not {}.", containers.len())
     })?;
     let mut names = BTreeSet::new();
     for container in containers {
         let name = container.name.as_deref().unwrap_or_default();
-        ensure(names.insert(name), || format!("Container names must be unique: '{name}' is used twice."))?;
+        ensure(names.insert(name), || {
+            format!("Container names must be unique within a task definition: '{name}' is used twice.")
+        })?;
     }
     ensure(containers.iter().any(|c| c.essential == Some(true)), || {
         "Task definition doesn't have any essential container.".to_owned()
@@ -108,7 +70,7 @@ pub(super) fn definition(definition: &TaskDefinition) -> Check {
         logs::container(container)?;
     }
     logs::firelens(containers)?;
-    sizes(definition, containers)?;
+    sizes(definition)?;
     ports::all(definition, containers)?;
     volumes::all(definition, containers)?;
     graph::all(containers)?;
@@ -121,7 +83,7 @@ pub(super) fn definition(definition: &TaskDefinition) -> Check {
 }
 
 /// The task's own size, and that its containers fit into it.
-fn sizes(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Check {
+fn sizes(definition: &TaskDefinition) -> Check {
     let cpu = definition.cpu.as_deref().map(|text| size::cpu_units(text).ok_or(text)).transpose();
     let cpu = cpu.map_err(|text| {
         errors::client(format!(
@@ -142,26 +104,13 @@ fn sizes(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Che
                 TASK_CPU.end()
             )
         })?;
-        let sum: i64 = containers.iter().map(|c| i64::from(c.cpu.unwrap_or(0))).sum();
-        ensure(sum <= i64::from(cpu), || {
-            format!("The containers' 'cpu' adds up to {sum} units, which is more than the task's {cpu}.")
-        })?;
     }
     if let Some(memory) = memory {
         ensure(memory >= MEMORY_MIN as u32, || {
             format!("Invalid 'memory' setting for task: {memory}. It must be at least {MEMORY_MIN} MiB.")
         })?;
-        let sum: i64 = containers.iter().map(|c| i64::from(c.memory_reservation.or(c.memory).unwrap_or(0))).sum();
-        ensure(sum <= i64::from(memory), || {
-            format!("The containers' memory adds up to {sum} MiB, which is more than the task's {memory}.")
-        })?;
-        for container in containers {
-            ensure(i64::from(container.memory.unwrap_or(0)) <= i64::from(memory), || {
-                invalid(container, format!("'memory' must not be greater than the task's {memory} MiB."))
-            })?;
-        }
     }
-    Ok(())
+    size::misfit(definition).map_or(Ok(()), |why| Err(errors::client(why)))
 }
 
 /// What is wrong with one container, in ECS's form.
@@ -181,12 +130,11 @@ fn task(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Chec
     accelerators(definition)?;
     if let Some(storage) = &definition.ephemeral_storage {
         let size = storage.size_in_gi_b.unwrap_or(0);
-        ensure((21..=200).contains(&size), || {
-            format!("Invalid ephemeral storage size: {size} GiB. It must be from 21 to 200 GiB.")
-        })?;
+        ensure(size >= 21, || "EphemeralStorage size should be at least 21.".to_owned())?;
+        ensure(size <= 200, || "EphemeralStorage size should be at most 200.".to_owned())?;
         let required = definition.requires_compatibilities.as_deref().unwrap_or_default();
         ensure(required.is_empty() || required.iter().any(|r| r == "FARGATE"), || {
-            "Ephemeral storage is only supported for Fargate tasks.".to_owned()
+            "Tasks using the EC2 launch type do not support EphemeralStorage.".to_owned()
         })?;
     }
     if definition.enable_fault_injection == Some(true) {
@@ -246,11 +194,11 @@ fn placement(definition: &TaskDefinition) -> Check {
 fn proxy(definition: &TaskDefinition, containers: &[ContainerDefinition]) -> Check {
     let Some(proxy) = &definition.proxy_configuration else { return Ok(()) };
     ensure(definition.network_mode.as_deref() == Some("awsvpc"), || {
-        "proxyConfiguration is only supported when networkMode=awsvpc.".to_owned()
+        "APPMESH proxy configuration is only supported in networkMode=awsvpc.".to_owned()
     })?;
     let container = proxy.container_name.as_deref().unwrap_or_default();
     ensure(containers.iter().any(|c| c.name.as_deref() == Some(container)), || {
-        format!("proxyConfiguration names the container '{container}', which does not exist.")
+        format!("Proxy container [{container}] does not exist.")
     })?;
     let has = |name: &str| {
         let properties = proxy.properties.iter().flatten();

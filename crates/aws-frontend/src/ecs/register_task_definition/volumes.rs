@@ -20,6 +20,13 @@ pub(super) fn all(definition: &TaskDefinition, containers: &[ContainerDefinition
     for container in containers {
         mount_points(container, &names)?;
     }
+    let mounts = || containers.iter().flat_map(|c| c.mount_points.iter().flatten());
+    for volume in volumes.iter().filter(|v| v.configured_at_launch == Some(true)) {
+        ensure(mounts().any(|m| m.source_volume == volume.name), || {
+            let volume_name = volume.name.as_deref().unwrap_or_default();
+            format!("Volumes [{volume_name}] are not referenced by any of the containers.")
+        })?;
+    }
     Ok(())
 }
 
@@ -95,18 +102,17 @@ fn efs_volume(efs: &EfsVolumeConfiguration, volume_name: &str) -> Check {
     let authorization = efs.authorization_config.as_ref();
     let access_point = authorization.and_then(|a| a.access_point_id.as_deref());
     let iam = authorization.and_then(|a| a.iam.as_deref()) == Some("ENABLED");
-    ensure(encrypted || !(iam || access_point.is_some()), || {
-        format!(
-            "Invalid volume '{volume_name}'. 'transitEncryption' must be ENABLED for an access point or IAM authorization."
-        )
+    ensure(encrypted || !iam, || "EFS IAM authorization requires TransitEncryption to be enabled.".to_owned())?;
+    ensure(encrypted || access_point.is_none(), || {
+        "EFS access points require TransitEncryption to be enabled.".to_owned()
     })?;
     ensure(encrypted || efs.transit_encryption_port.is_none(), || {
-        format!("Invalid volume '{volume_name}'. 'transitEncryptionPort' needs 'transitEncryption' to be ENABLED.")
+        "TransitEncryptionPort requires that TransitEncryption is enabled.".to_owned()
     })?;
     ensure(efs.transit_encryption_port.is_none_or(|port| (1..=65535).contains(&port)), || {
         format!("Invalid volume '{volume_name}'. 'transitEncryptionPort' must be from 1 to 65535.")
     })?;
     ensure(access_point.is_none() || matches!(efs.root_directory.as_deref(), None | Some("/")), || {
-        format!("Invalid volume '{volume_name}'. With an access point 'rootDirectory' must be omitted or '/'.")
+        "When using an EFS access point, the root directory must either be set to \"/\" or be omitted.".to_owned()
     })
 }

@@ -54,7 +54,7 @@ async fn a_fargate_definition_is_answered_as_ecs_does() {
             "portMappings": [{ "containerPort": 80, "name": "web", "appProtocol": "http" }],
             "logConfiguration": {
                 "logDriver": "awslogs",
-                "options": { "awslogs-group": "g", "awslogs-region": "us-east-1", "awslogs-create-group": "true" },
+                "options": { "awslogs-group": "g", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p", "awslogs-create-group": "true" },
                 "secretOptions": [],
             },
             "healthCheck": { "command": ["CMD-SHELL", "true"], "startPeriod": 200 },
