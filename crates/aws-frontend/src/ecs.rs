@@ -2,22 +2,28 @@
 
 pub(crate) mod account_settings;
 mod arn;
+mod attributes;
 pub(crate) mod cluster;
 mod commit;
 mod create_cluster;
 mod default_cluster;
 mod delete_account_setting;
+mod delete_attributes;
 mod delete_cluster;
 mod delete_task_definitions;
+mod deregister_container_instance;
 pub(crate) mod deregister_task_definition;
 mod describe_clusters;
+mod describe_container_instances;
 pub(crate) mod describe_task_definition;
 mod describe_tasks;
 mod errors;
 pub(crate) mod instance;
 pub(crate) mod intake;
 mod list_account_settings;
+mod list_attributes;
 mod list_clusters;
+mod list_container_instances;
 mod list_task_definition_families;
 mod list_task_definitions;
 mod list_tasks;
@@ -25,6 +31,7 @@ pub(crate) mod lower;
 mod node;
 mod put_account_setting;
 mod put_account_setting_default;
+mod put_attributes;
 mod put_cluster_capacity_providers;
 pub(crate) mod register_task_definition;
 pub(crate) mod run_task;
@@ -34,6 +41,7 @@ pub(crate) mod tags;
 pub(crate) mod task;
 mod update_cluster;
 mod update_cluster_settings;
+mod update_container_instances_state;
 
 pub use default_cluster::ensure_default_cluster;
 pub use node::node_registration_attributes;
@@ -62,6 +70,22 @@ pub fn table() -> Table {
         )
         .on::<ecs::DeleteAccountSetting, _, _>(Status::Yes, delete_account_setting::delete_account_setting)
         .on::<ecs::ListAccountSettings, _, _>(Status::Yes, list_account_settings::list_account_settings)
+        .on::<ecs::ListContainerInstances, _, _>(Status::Yes, list_container_instances::list_container_instances)
+        .on::<ecs::DescribeContainerInstances, _, _>(
+            Status::Yes,
+            describe_container_instances::describe_container_instances,
+        )
+        .on::<ecs::UpdateContainerInstancesState, _, _>(
+            Status::Yes,
+            update_container_instances_state::update_container_instances_state,
+        )
+        .on::<ecs::DeregisterContainerInstance, _, _>(
+            Status::Yes,
+            deregister_container_instance::deregister_container_instance,
+        )
+        .on::<ecs::PutAttributes, _, _>(Status::Yes, put_attributes::put_attributes)
+        .on::<ecs::DeleteAttributes, _, _>(Status::Yes, delete_attributes::delete_attributes)
+        .on::<ecs::ListAttributes, _, _>(Status::Yes, list_attributes::list_attributes)
         .on::<ecs::DeleteTaskDefinitions, _, _>(Status::Yes, delete_task_definitions::delete_task_definitions)
         .on::<ecs::DeregisterTaskDefinition, _, _>(Status::Yes, deregister_task_definition::deregister_task_definition)
         .on::<ecs::DescribeTaskDefinition, _, _>(Status::Yes, describe_task_definition::describe_task_definition)
