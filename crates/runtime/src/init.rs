@@ -37,6 +37,7 @@ pub(crate) fn exec(
 
 /// Init's whole life; never returns. `args` are those after the program name.
 pub fn run(args: &[String], env: &[String]) -> ! {
+    process::set_name(c"bayplan-init");
     let signals = block_all_signals();
     let main = match args.split_first() {
         Some((status, argv)) => match start_program(status, argv, env) {
