@@ -1,5 +1,7 @@
 //! What the tests of operations stand on: a caller over an empty memory store, with a clock that stands still.
 
+pub(crate) mod stage;
+
 use crate::context::{Caller, Context, Frontend, Identity};
 use crate::ecs::describe_task_definition::{Reference, document};
 use crate::ecs::lower::{DefaultLogMode, Launch, lower};

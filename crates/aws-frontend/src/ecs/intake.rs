@@ -4,8 +4,9 @@
 mod network;
 
 use super::lower::{DefaultLogMode, Launch, Lowered, LoweredContainer, lower};
-use super::{describe_task_definition, errors};
+use super::{account_settings, describe_task_definition, errors};
 use crate::ids;
+use aws_api::ecs::values::setting_name;
 use aws_api::ecs::{NetworkConfiguration, TaskOverride};
 use aws_protocol::ServiceError;
 use model::ecs::{LaunchType, Tags, TaskDefinition, TaskFace};
@@ -175,14 +176,10 @@ fn platform(launch_type: LaunchType, given: Option<&str>) -> Result<Option<Strin
     }
 }
 
-/// The account setting `defaultLogDriverMode`: the principal's own, else the one of all.
 fn log_mode(snapshot: &Snapshot, wish: &Wish<'_>) -> DefaultLogMode {
-    let setting = |principal: &str| {
-        let id = (wish.cluster.scope.clone(), Arc::from(principal), Arc::from("defaultLogDriverMode"));
-        snapshot.settings.get(&id)
-    };
-    let found = setting(wish.principal).or_else(|| setting(""));
-    DefaultLogMode::from_setting(found.map(|setting| setting.value.value.as_str()))
+    let scope = &wish.cluster.scope;
+    let value = account_settings::setting(snapshot, scope, wish.principal, setting_name::DEFAULT_LOG_DRIVER_MODE);
+    DefaultLogMode::from_setting(Some(value))
 }
 
 /// Fargate takes every task and stops one that it cannot prepare; on instances placement says what is missing.

@@ -4,6 +4,8 @@ mod capacity;
 pub(super) mod outcome;
 mod placing;
 pub(super) mod request;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use super::errors;

@@ -7,7 +7,7 @@ mod status;
 
 pub(crate) use status::{desired_status, is_over};
 
-use super::{arn, describe_clusters, instance};
+use super::{arn, instance, tags};
 use aws_api::ecs::values::{connectivity, health_status, launch_type, task_stop_code};
 use aws_api::ecs::{self, Attribute, EphemeralStorage, TaskEphemeralStorage};
 use aws_api::schema;
@@ -34,10 +34,15 @@ pub(crate) fn face(unit: &Unit) -> &TaskFace {
     face
 }
 
+/// Fargate's tasks run on nodes that are no container instances.
+pub(crate) fn on_fargate(face: &TaskFace) -> bool {
+    face.launch_type == LaunchType::Fargate
+}
+
 /// A task as ECS shows it; `version` is how often its record was written.
-pub(crate) fn convert(snapshot: &Snapshot, unit: &Unit, version: u64, tags: Tags) -> ecs::Task {
+pub(crate) fn convert(snapshot: &Snapshot, unit: &Unit, version: u64, with: Tags) -> ecs::Task {
     let face = face(unit);
-    let fargate = face.launch_type == LaunchType::Fargate;
+    let fargate = on_fargate(face);
     let node = unit.placement.node().and_then(|id| snapshot.nodes.get(id));
     let task_arn = arn::task(&face.cluster, unit.name.short());
     let storage = face.ephemeral_storage_gib.and_then(|gib| i32::try_from(gib).ok());
@@ -79,7 +84,7 @@ pub(crate) fn convert(snapshot: &Snapshot, unit: &Unit, version: u64, tags: Tags
         stopped_at: time(status::stopped_at(unit)),
         stopped_reason: stop.map(|(_, reason)| reason.to_owned()),
         stopping_at: time(status::stopping_at(unit)),
-        tags: Some(if tags == Tags::Shown { describe_clusters::tags(&face.tags) } else { Vec::new() }),
+        tags: Some(if with == Tags::Shown { tags::show(&face.tags) } else { Vec::new() }),
         task_arn: Some(task_arn),
         task_definition_arn: Some(arn::task_definition(&face.task_definition)),
         version: Some(i64::try_from(version).unwrap_or(i64::MAX)),

@@ -1,17 +1,11 @@
 //! Which capacity each task of a call uses: a launch type, or providers by base and weight.
 
-use crate::ecs::errors;
 use crate::ecs::intake::Place;
-use aws_api::ecs::{CapacityProviderStrategyItem, RunTaskInput};
+use crate::ecs::{cluster, errors};
+use aws_api::ecs::RunTaskInput;
 use aws_protocol::ServiceError;
 use model::ecs::{Cluster, LaunchType, StrategyItem};
 use model::unit::Capacity;
-use std::collections::BTreeSet;
-
-/// ECS API, CapacityProviderStrategyItem and RunTask.
-const PROVIDERS_MAX: usize = 20;
-const WEIGHT_MAX: i32 = 1000;
-const BASE_MAX: i32 = 100_000;
 
 /// The launch type of a call's tasks and, one for each task, where it is to run.
 #[derive(PartialEq, Debug)]
@@ -28,9 +22,12 @@ pub(super) fn choose(input: &RunTaskInput, cluster: &Cluster, count: usize) -> R
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
         )),
         (Some(name), []) => launch(name, count),
-        (None, [_, ..]) => by_strategy(&items(given)?, cluster, count, "specified capacity provider strategy"),
+        (None, [_, ..]) => {
+            let strategy = cluster::capacity::strategy(given, &cluster.capacity_providers)?;
+            by_strategy(&strategy, count, "specified capacity provider strategy")
+        }
         (None, []) if cluster.default_strategy.is_empty() => launch("EC2", count),
-        (None, []) => by_strategy(&cluster.default_strategy, cluster, count, "default capacity provider strategy"),
+        (None, []) => by_strategy(&cluster.default_strategy, count, "default capacity provider strategy"),
     }
 }
 
@@ -44,45 +41,7 @@ fn launch(name: &str, count: usize) -> Result<Choice, ServiceError> {
     Ok(Choice { launch_type, places: vec![Place::Any; count] })
 }
 
-fn items(given: &[CapacityProviderStrategyItem]) -> Result<Vec<StrategyItem>, ServiceError> {
-    let refuse = |message: String| Err(errors::invalid_parameter(message));
-    if given.len() > PROVIDERS_MAX {
-        return refuse(format!("A capacity provider strategy can have at most {PROVIDERS_MAX} capacity providers."));
-    }
-    let (mut items, mut names) = (Vec::new(), BTreeSet::new());
-    for item in given {
-        let name = item.capacity_provider.as_deref().unwrap_or_default();
-        let (weight, base) = (item.weight.unwrap_or(0), item.base.unwrap_or(0));
-        if !(0..=WEIGHT_MAX).contains(&weight) {
-            return refuse(format!(
-                "The weight of a capacity provider must be between 0 and {WEIGHT_MAX}, not {weight}."
-            ));
-        }
-        if !(0..=BASE_MAX).contains(&base) {
-            return refuse(format!("The base of a capacity provider must be between 0 and {BASE_MAX}, not {base}."));
-        }
-        if !names.insert(name) {
-            return refuse(format!("The capacity provider {name} is named twice in the capacity provider strategy."));
-        }
-        items.push(StrategyItem {
-            provider: name.to_owned(),
-            base: base.unsigned_abs(),
-            weight: weight.unsigned_abs(),
-        });
-    }
-    if items.iter().filter(|item| item.base > 0).count() > 1 {
-        return refuse("Only one capacity provider in a capacity provider strategy can have a base value.".to_owned());
-    }
-    Ok(items)
-}
-
-fn by_strategy(items: &[StrategyItem], cluster: &Cluster, count: usize, which: &str) -> Result<Choice, ServiceError> {
-    if items.iter().any(|item| !cluster.capacity_providers.contains(&item.provider)) {
-        return Err(errors::invalid_parameter(
-            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the \
-             cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.",
-        ));
-    }
+fn by_strategy(items: &[StrategyItem], count: usize, which: &str) -> Result<Choice, ServiceError> {
     // ECS API: a weight has to be given only where there is more than one provider.
     if items.len() > 1 && items.iter().all(|item| item.weight == 0) {
         return Err(errors::invalid_parameter(format!(

@@ -1,7 +1,7 @@
 //! What RunTask and StartTask ask alike: the definition, the group, who started it, the tags.
 
 use crate::ecs::describe_task_definition::Reference;
-use crate::ecs::{arn, errors};
+use crate::ecs::{arn, errors, tags};
 use aws_api::ecs::{Tag, TaskVolumeConfiguration};
 use aws_protocol::ServiceError;
 use model::ecs::{Tags, TaskDefinition, TaskDefinitionStatus};
@@ -13,8 +13,6 @@ use std::sync::Arc;
 const STARTED_BY_MAX: usize = 128;
 const GROUP_MAX: usize = 255;
 const REFERENCE_MAX: usize = 1024;
-/// ECS API, Tag.
-const TAGS_MAX: usize = 50;
 
 fn ensure(fine: bool, message: impl FnOnce() -> String) -> Result<(), ServiceError> {
     if fine { Ok(()) } else { Err(errors::invalid_parameter(message())) }
@@ -90,7 +88,7 @@ pub(in crate::ecs) fn tags(
     cluster: &ClusterId,
     definition: &TaskDefinition,
 ) -> Result<Tags, ServiceError> {
-    let mut tags = match propagate {
+    let mut all = match propagate {
         None | Some("NONE") => Tags::new(),
         Some("TASK_DEFINITION") => definition.tags.clone(),
         Some(other) => {
@@ -98,33 +96,10 @@ pub(in crate::ecs) fn tags(
             return Err(errors::invalid_parameter(message));
         }
     };
-    tags.extend(own_tags(given.unwrap_or_default())?);
-    ensure(tags.len() <= TAGS_MAX, || format!("A task can have at most {TAGS_MAX} tags, not {}.", tags.len()))?;
+    all.extend(tags::convert(given.unwrap_or_default())?);
+    tags::check_count(&all)?;
     if managed {
-        tags.insert("aws:ecs:clusterName".to_owned(), cluster.name.to_string());
+        all.insert("aws:ecs:clusterName".to_owned(), cluster.name.to_string());
     }
-    Ok(tags)
-}
-
-/// ECS API, Tag.
-fn own_tags(given: &[Tag]) -> Result<Tags, ServiceError> {
-    let mut tags = Tags::new();
-    for tag in given {
-        let key = tag.key.as_deref().unwrap_or_default();
-        let value = tag.value.as_deref().unwrap_or_default();
-        ensure(!key.is_empty(), || "A tag's key should not be null or empty.".to_owned())?;
-        ensure(!key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")), || {
-            format!("The tag key '{key}' begins with 'aws:', which only AWS may use.")
-        })?;
-        ensure(key.chars().count() <= 128 && value.chars().count() <= 256, || {
-            format!("The tag '{key}' is too long: a key has at most 128 characters, a value at most 256.")
-        })?;
-        let fits = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
-        ensure(key.chars().chain(value.chars()).all(fits), || {
-            format!("The tag '{key}' has a character that is no letter, digit, space or one of _ . : / = + - @.")
-        })?;
-        let twice = tags.insert(key.to_owned(), value.to_owned()).is_some();
-        ensure(!twice, || format!("Duplicate tag key '{key}'."))?;
-    }
-    Ok(tags)
+    Ok(all)
 }

@@ -1,0 +1,91 @@
+//! ListTasks: the ARNs of a cluster's tasks by instance, family, starter, status and launch type, in pages.
+
+use super::task::{self, reference};
+use super::{arn, errors, instance};
+use crate::context::Context;
+use crate::page;
+use aws_api::ecs::values::desired_status;
+use aws_api::ecs::{ListTasksInput, ListTasksOutput};
+use aws_protocol::ServiceError;
+use model::unit::Unit;
+use model::{ClusterId, NodeId, Snapshot};
+
+/// ECS API: at most 100 a page, which is also the default.
+const PAGE_MAX: i32 = 100;
+
+pub(crate) async fn list_tasks(context: Context, input: ListTasksInput) -> Result<ListTasksOutput, ServiceError> {
+    if let Some(violation) = aws_protocol::validate(&input).first() {
+        return Err(errors::invalid_parameter(format!("{violation}.")));
+    }
+    let limit = input.max_results.unwrap_or(PAGE_MAX);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(errors::invalid_parameter(format!("maxResults must be between 1 and {PAGE_MAX}, not {limit}.")));
+    }
+    let snapshot = context.records().current();
+    let cluster = &reference::cluster(&snapshot, context.scope(), input.cluster.as_deref())?.id;
+    let filter = Filter::new(&snapshot, cluster, &input)?;
+    let units = snapshot.units_of_cluster(cluster).filter(|(_, unit)| filter.admits(unit));
+    let ids = units.map(|(name, _)| name.short().to_owned());
+    let page =
+        page::cut(&filter.scope(cluster, &input), ids, Clone::clone, input.next_token.as_deref(), limit as usize)
+            .map_err(|_| errors::bad_token())?;
+    let arns = page.items.iter().map(|id| arn::task(cluster, id)).collect();
+    Ok(ListTasksOutput { task_arns: Some(arns), next_token: page.next_token })
+}
+
+/// What a task has to be to be listed.
+struct Filter<'a> {
+    node: Option<NodeId>,
+    family: Option<&'a str>,
+    started_by: Option<&'a str>,
+    desired_status: &'a str,
+    launch_type: Option<&'a str>,
+    /// No service, no daemon: what belongs to one is not there yet.
+    nothing: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn new(snapshot: &Snapshot, cluster: &ClusterId, input: &'a ListTasksInput) -> Result<Self, ServiceError> {
+        let said = |text: &'a Option<String>| text.as_deref().filter(|text| !text.is_empty());
+        let (family, started_by) = (said(&input.family), said(&input.started_by));
+        let others = [family, said(&input.container_instance), said(&input.service_name), said(&input.daemon_name)];
+        // ECS API, ListTasks: it must be the only filter.
+        if started_by.is_some() && (others.iter().any(Option::is_some) || input.launch_type.is_some()) {
+            return Err(errors::invalid_parameter("cannot specify startedBy with other arguments"));
+        }
+        if said(&input.service_name).is_some() {
+            return Err(errors::service_not_found());
+        }
+        let node = said(&input.container_instance).map(|reference| {
+            let found = instance::find(snapshot, cluster, reference).map(|node| node.id.clone());
+            found.ok_or_else(|| errors::invalid_parameter("The referenced container instance was not found."))
+        });
+        Ok(Self {
+            node: node.transpose()?,
+            family,
+            started_by,
+            desired_status: input.desired_status.as_deref().unwrap_or(desired_status::RUNNING),
+            launch_type: input.launch_type.as_deref(),
+            nothing: said(&input.daemon_name).is_some(),
+        })
+    }
+
+    fn admits(&self, unit: &Unit) -> bool {
+        let face = task::face(unit);
+        !self.nothing
+            && reference::is_task(unit)
+            // ECS API, ListTasks: no task ever has the desired status PENDING.
+            && task::desired_status(unit) == self.desired_status
+            && self.family.is_none_or(|family| &*face.task_definition.family == family)
+            && self.started_by.is_none_or(|by| face.started_by.as_deref() == Some(by))
+            && self.launch_type.is_none_or(|wanted| task::launch(face.launch_type) == wanted)
+            && self.node.as_ref().is_none_or(|node| unit.placement.node() == Some(node) && !task::on_fargate(face))
+    }
+
+    /// What has to stay the same from page to page.
+    fn scope(&self, cluster: &ClusterId, input: &ListTasksInput) -> String {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        let filters = [&input.container_instance, &input.family, &input.started_by, &input.launch_type].map(part);
+        format!("ListTasks/{}/{}/{}", cluster.name, self.desired_status, filters.join("/"))
+    }
+}

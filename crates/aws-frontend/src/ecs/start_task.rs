@@ -1,0 +1,113 @@
+//! StartTask: a task on each of the container instances that the caller names, or a failure for it.
+
+use super::intake::{Admission, Place, Wish};
+use super::run_task::{draft, outcome, request};
+use super::task::reference;
+use super::{arn, errors, instance};
+use crate::context::Context;
+use aws_api::ecs::{Failure, StartTaskInput, StartTaskOutput};
+use aws_protocol::ServiceError;
+use model::ecs::{Cluster, LaunchType, MembershipStatus, TaskDefinition};
+use model::{ClusterId, NodeId, Snapshot, UnitName};
+use records::CommitError;
+
+/// ECS API.
+const INSTANCES_MAX: usize = 10;
+/// Attempts to commit; each one means that something which the call was decided on has changed in between.
+const ATTEMPTS: usize = 32;
+
+pub(crate) async fn start_task(context: Context, input: StartTaskInput) -> Result<StartTaskOutput, ServiceError> {
+    check(&input)?;
+    for _ in 0..ATTEMPTS {
+        let snapshot = context.records().current();
+        let cluster = reference::cluster(&snapshot, context.scope(), input.cluster.as_deref())?;
+        let definition = request::definition(&snapshot, context.scope(), input.task_definition.as_deref())?;
+        let admission = admit(&context, &snapshot, cluster, definition, &input)?;
+        let (mut nodes, mut failures) = (Vec::new(), Vec::new());
+        for reference in input.container_instances.iter().flatten() {
+            match find(&snapshot, &cluster.id, reference) {
+                Ok(node) => nodes.push(node),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if nodes.is_empty() {
+            return Ok(StartTaskOutput { tasks: Some(Vec::new()), failures: Some(failures) });
+        }
+        let now = context.now();
+        let units: Vec<_> = nodes.into_iter().map(|node| admission.task(Place::Node(node), now)).collect();
+        let names: Vec<UnitName> = units.iter().map(|unit| unit.name.clone()).collect();
+        let touched = context.records().touched();
+        match context.records().commit(draft(&snapshot, &admission, &units, cluster, definition)).await {
+            Ok(_) => {
+                let answer = outcome::settle(context.records(), touched, names).await?;
+                failures.extend(answer.failures);
+                return Ok(StartTaskOutput { tasks: Some(answer.tasks), failures: Some(failures) });
+            }
+            Err(CommitError::Conflict) => continue,
+            Err(error) => return Err(errors::store(error)),
+        }
+    }
+    Err(errors::store(CommitError::Conflict))
+}
+
+fn check(input: &StartTaskInput) -> Result<(), ServiceError> {
+    if let Some(violation) = aws_protocol::validate(input).first() {
+        return Err(errors::invalid_parameter(format!("{violation}.")));
+    }
+    let instances = input.container_instances.as_ref().map_or(0, Vec::len);
+    if instances == 0 {
+        return Err(errors::invalid_parameter("Container instances cannot be empty."));
+    }
+    if instances > INSTANCES_MAX {
+        return Err(errors::invalid_parameter(format!("containerInstances can have at most {INSTANCES_MAX} items.")));
+    }
+    request::reference_id(input.reference_id.as_deref())?;
+    request::no_volumes(input.volume_configurations.as_deref())
+}
+
+fn admit(
+    context: &Context,
+    snapshot: &Snapshot,
+    cluster: &Cluster,
+    definition: &TaskDefinition,
+    input: &StartTaskInput,
+) -> Result<Admission, ServiceError> {
+    let wish = Wish {
+        cluster: &cluster.id,
+        definition,
+        overrides: input.overrides.clone().unwrap_or_default(),
+        launch_type: LaunchType::Ec2,
+        platform_version: None,
+        network: input.network_configuration.as_ref(),
+        constraints: Vec::new(),
+        strategy: Vec::new(),
+        group: request::group(input.group.as_deref(), definition)?,
+        started_by: request::started_by(input.started_by.as_deref())?,
+        tags: request::tags(
+            input.tags.as_deref(),
+            input.propagate_tags.as_deref(),
+            input.enable_ecs_managed_tags.unwrap_or(false),
+            &cluster.id,
+            definition,
+        )?,
+        enable_execute_command: input.enable_execute_command.unwrap_or(false),
+        principal: &context.caller.arn,
+    };
+    Admission::new(snapshot, wish)
+}
+
+/// The node of a container instance, or ECS's failure (Developer Guide, "Amazon ECS API failure reasons": MISSING, INACTIVE).
+fn find(snapshot: &Snapshot, cluster: &ClusterId, reference: &str) -> Result<NodeId, Failure> {
+    let fail = |arn: String, reason: &str| Failure { arn: Some(arn), reason: Some(reason.to_owned()), detail: None };
+    let Some(node) = instance::find(snapshot, cluster, reference) else {
+        let is_arn = reference.starts_with("arn:");
+        let arn = if is_arn { reference.to_owned() } else { arn::container_instance(cluster, reference) };
+        return Err(fail(arn, "MISSING"));
+    };
+    match snapshot.membership(cluster, &node.id).status {
+        MembershipStatus::Active | MembershipStatus::Draining => Ok(node.id.clone()),
+        MembershipStatus::Inactive => {
+            Err(fail(arn::container_instance(cluster, &instance::instance_id(cluster, &node.id)), "INACTIVE"))
+        }
+    }
+}
