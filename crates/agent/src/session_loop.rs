@@ -41,7 +41,7 @@ pub enum AgentError {
 /// Runs the node until the future is dropped. Units outlive it.
 pub async fn run(config: Config) -> Result<(), AgentError> {
     let node = Arc::new(open(config)?);
-    let mut agent = Agent { node, actors: BTreeMap::new(), tasks: JoinSet::new(), newest: 0 };
+    let mut agent = Agent { node, actors: BTreeMap::new(), tasks: JoinSet::new(), streams: JoinSet::new(), newest: 0 };
     agent.adopt();
     loop {
         let registration = NodeRegistration { node: agent.node.config.node.clone() };
@@ -78,6 +78,8 @@ struct Agent {
     node: Arc<NodeContext>,
     actors: BTreeMap<UnitUid, mpsc::Sender<Control>>,
     tasks: JoinSet<UnitUid>,
+    /// Interactive streams that are being served.
+    streams: JoinSet<()>,
     /// The revision of the newest desired set.
     newest: u64,
 }
@@ -148,12 +150,8 @@ impl Agent {
                 self.node.shipper.acknowledged(&producer, sequence, refused);
             }
             FromServer::OpenStream { id, request } => {
-                let (node, sender) = (self.node.clone(), sender.clone());
-                let uid = request.unit().clone();
-                self.tasks.spawn(async move {
-                    streams::answer(node, sender, id, request).await;
-                    uid
-                });
+                while self.streams.try_join_next().is_some() {}
+                self.streams.spawn(streams::answer(self.node.clone(), sender.clone(), id, request));
             }
         }
     }
@@ -201,7 +199,7 @@ impl Agent {
         last.stopped_at = Some(now);
         last.stop.get_or_insert(StopObserved {
             cause: StopCause::NodeFailure,
-            reason: "The machine was restarted while the task ran".to_owned(),
+            reason: "The machine was restarted, or Bayplan taken down, while the task ran".to_owned(),
         });
         for container in &mut last.containers {
             if container.state != model::unit::ContainerState::Stopped {

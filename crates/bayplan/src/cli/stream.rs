@@ -38,28 +38,16 @@ async fn carry(installation: &Installation, question: &Value, stdin: bool, tty: 
         .header("connection", "upgrade")
         .header("upgrade", PROTOCOL)
         .body(Full::new(Bytes::from(serde_json::to_vec(question)?)))?;
-    let connection = connection.with_upgrades();
-    tokio::pin!(connection);
-    let response = tokio::select! {
-        response = sender.send_request(request) => response?,
-        ended = &mut connection => { ended?; bail!("the server hung up") }
-    };
+    // It carries the request, and ends when it hands the connection over or breaks; both show in the answer.
+    let mut carrying = tokio::task::JoinSet::new();
+    carrying.spawn(async move { drop(connection.with_upgrades().await) });
+    let response = sender.send_request(request).await.context("the server hung up")?;
     if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
         let status = response.status();
-        let bytes = tokio::select! {
-            body = response.into_body().collect() => body?.to_bytes(),
-            _ = &mut connection => bail!("the server hung up"),
-        };
+        let bytes = response.into_body().collect().await.context("the server hung up")?.to_bytes();
         return Err(admin::refusal(status, &bytes));
     }
-    let upgraded = async {
-        let upgraded = hyper::upgrade::on(response).await?;
-        Ok::<_, anyhow::Error>(TokioIo::new(upgraded))
-    };
-    let upgraded = tokio::select! {
-        upgraded = upgraded => upgraded?,
-        ended = &mut connection => { ended?; bail!("the server hung up") }
-    };
+    let upgraded = TokioIo::new(hyper::upgrade::on(response).await.context("the server hung up")?);
     let (from_server, to_server) = tokio::io::split(upgraded);
     let _raw = if tty { Some(RawTerminal::enter()?) } else { None };
     tokio::select! {
