@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn names_are_the_kernels() {
-        assert_eq!(number("nofile"), Some(libc::RLIMIT_NOFILE as u32));
-        assert_eq!(number("RLIMIT_NPROC"), Some(libc::RLIMIT_NPROC as u32));
-        assert_eq!(number("rttime"), Some(libc::RLIMIT_RTTIME as u32));
+        assert_eq!(number("nofile"), Some(libc::RLIMIT_NOFILE));
+        assert_eq!(number("RLIMIT_NPROC"), Some(libc::RLIMIT_NPROC));
+        assert_eq!(number("rttime"), Some(libc::RLIMIT_RTTIME));
         assert_eq!(number("files"), None);
     }
 }

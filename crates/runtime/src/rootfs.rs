@@ -100,6 +100,42 @@ pub fn enter(root: &OwnedFd) -> Result<(), StartError> {
 mod tests {
     use super::*;
 
+    /// Does something in a mount namespace of its own, on a thread that ends with it.
+    fn apart<T: Send>(there: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                crate::sys::process::unshare(libc::CLONE_FS | libc::CLONE_NEWNS).unwrap();
+                crate::mounts::detach_from_host().unwrap();
+                there()
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn a_kernel_that_appends_no_layers_mounts_more_than_a_page_names_all_the_same() {
+        let dir = std::env::temp_dir().join(format!("bayplan-rootfs-{}", std::process::id()));
+        let long = dir.join("x".repeat(100));
+        let lower: Vec<_> = (0..150).map(|n| long.join(n.to_string())).collect();
+        for (n, layer) in lower.iter().enumerate() {
+            std::fs::create_dir_all(layer).unwrap();
+            std::fs::write(layer.join(format!("only-{n}")), "").unwrap();
+        }
+        let (upper, work, place) = (dir.join("upper"), dir.join("work"), dir.join("place"));
+        for made in [&upper, &work, &place] {
+            std::fs::create_dir(made).unwrap();
+        }
+        let rootfs = RootFs { lower, upper: Some(upper.clone()), work: Some(work), readonly: false };
+        let files = apart(|| {
+            classic_overlay(&rootfs, &cstr(&place).unwrap()).unwrap();
+            std::fs::write(place.join("written"), "").unwrap();
+            std::fs::read_dir(&place).unwrap().count()
+        });
+        assert_eq!(files, 151);
+        assert!(upper.join("written").exists());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
     #[test]
     fn no_layer_is_refused_in_words() {
         let error = mount_at(&RootFs::default(), Path::new("/nowhere")).unwrap_err();

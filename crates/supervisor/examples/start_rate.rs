@@ -2,7 +2,12 @@
 //!
 //! `cargo run -p supervisor --release --example start_rate [rounds]`, as root.
 
-#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement prints and reads the clock")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a measurement prints and reads the clock"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

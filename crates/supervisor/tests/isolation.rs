@@ -1,5 +1,7 @@
 //! What a container must not be able to do: the escape suite.
 
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
 mod support;
 
 use runtime::protocol::{ExecIo, ExecSpec, FailureKind};

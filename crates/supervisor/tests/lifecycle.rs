@@ -1,5 +1,7 @@
 //! A container from start to end: exit codes, signals, failures to start, attempts, reconnects, what is left behind.
 
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
 mod support;
 
 use std::os::fd::AsRawFd;

@@ -1,5 +1,7 @@
 //! What a container writes: streams, order, rotation, spools, and pipes that outlive their program.
 
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
 mod support;
 
 use runtime::client::Client;

@@ -1,5 +1,7 @@
 //! Limits and what happens at them: memory, processes, cpu; stats; updates in place.
 
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
 mod support;
 
 use runtime::cgroup::Host;

@@ -1,5 +1,7 @@
 //! What a container sees: namespaces, mounts, devices, users, environment, layers.
 
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
 mod support;
 
 use runtime::protocol::{FailureKind, Request};
@@ -293,7 +295,7 @@ fn nonsense_is_refused_in_words() {
         let mut spec = unit.spec("web", &["exit", "0"]);
         change(&mut spec);
         let created = refusal(unit.client.call(Request::Create { attempt: 1, spec: Box::new(spec.clone()) }));
-        let failure = created.and_then(|_| unit.start(1, &spec).map(drop).map_err(|f| f)).unwrap_err();
+        let failure = created.and_then(|_| unit.start(1, &spec).map(drop)).unwrap_err();
         let _ = unit.client.call(Request::Remove { container: "web".into(), attempt: 1 });
         assert_eq!(failure.kind, FailureKind::Invalid, "{failure}");
         failure.message

@@ -171,4 +171,25 @@ mod tests {
         assert!(!allows(&code, CLASS_CHAR, ACCESS_READ, 1, 1), "physical memory");
         assert!(!allows(&code, CLASS_CHAR, ACCESS_READ | ACCESS_MKNOD, 1, 1), "one allowed bit does not open another");
     }
+
+    #[test]
+    fn the_kernel_takes_the_program_and_obeys_it() {
+        use super::super::Host;
+        let Some(unified) = Host::probe().unwrap().unified().cloned() else {
+            println!("untested: this host has no v2 to attach a device program to");
+            return;
+        };
+        let dir = unified.mount.join(format!("bayplan-bpf-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let read_in_group = |device: &str| {
+            let script = format!("echo $$ > {}/cgroup.procs && exec head -c 1 {device}", dir.display());
+            std::process::Command::new("sh").args(["-c", &script]).output().unwrap()
+        };
+        assert!(read_in_group("/dev/loop0").status.success(), "the host may");
+        attach(&dir, &devices::defaults()).unwrap();
+        assert!(read_in_group("/dev/zero").status.success());
+        let refused = read_in_group("/dev/loop0");
+        std::fs::remove_dir(&dir).unwrap();
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("Operation not permitted"), "{refused:?}");
+    }
 }

@@ -145,3 +145,62 @@ pub fn kill_unit(instance: &str, unit: &str, within_ms: u64) -> Result<(), Cgrou
 pub fn remove_unit(instance: &str, unit: &str, within_ms: u64) -> Result<(), CgroupError> {
     Host::probe()?.unit(instance, unit)?.remove_all(within_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kind;
+    use super::*;
+    use std::process::Command;
+
+    /// Kills a small family in a group of the given hierarchies and removes what is left.
+    fn killed_in(host: Host, name: &str) {
+        let unit = host.unit(&format!("kill-{}-{name}", std::process::id()), "u").unwrap();
+        unit.create().unwrap();
+        let group = unit.child("c").unwrap();
+        group.create().unwrap();
+        let joins: Vec<String> = group.dirs().map(|dir| format!("echo $$ > {}/cgroup.procs", dir.display())).collect();
+        let script = format!("{} && sleep 60 & sleep 60", joins.join(" && "));
+        let script = format!("{} && {{ {script}; }}", joins.join(" && "));
+        let mut child = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+        let deadline = process::monotonic_ms() + 5000;
+        while group.dirs().flat_map(|dir| processes(&dir)).count() < 2 && process::monotonic_ms() < deadline {
+            let _ = process::poll(&mut [], 1);
+        }
+        // Nobody reaps the orphan but init, so emptiness is what counts, not a vanished pid.
+        unit.kill_and_wait(5000).unwrap();
+        assert!(!child.wait().unwrap().success());
+        assert!(!group.is_populated());
+        unit.remove_all(5000).unwrap();
+        assert!(unit.dirs().all(|dir| !dir.exists()));
+        for dir in unit.dirs() {
+            std::fs::remove_dir(dir.parent().unwrap()).unwrap();
+        }
+    }
+
+    fn only(keep: impl Fn(&Kind) -> bool) -> Option<Host> {
+        let mut host = Host::probe().unwrap();
+        host.hierarchies.retain(|h| keep(&h.kind));
+        (!host.hierarchies.is_empty()).then_some(host)
+    }
+
+    #[test]
+    fn a_group_is_killed_as_this_host_does_it() {
+        killed_in(Host::probe().unwrap(), "host");
+    }
+
+    #[test]
+    fn a_group_is_killed_where_only_v1_is() {
+        match only(|kind| matches!(kind, Kind::V1(_))) {
+            Some(host) => killed_in(host, "v1"),
+            None => println!("untested: this host has no v1"),
+        }
+    }
+
+    #[test]
+    fn a_group_is_killed_where_only_v2_is() {
+        match only(|kind| matches!(kind, Kind::V2(_))) {
+            Some(host) => killed_in(host, "v2"),
+            None => println!("untested: this host has no v2"),
+        }
+    }
+}
