@@ -24,6 +24,7 @@ mod list_account_settings;
 mod list_attributes;
 mod list_clusters;
 mod list_container_instances;
+mod list_tags_for_resource;
 mod list_task_definition_families;
 mod list_task_definitions;
 mod list_tasks;
@@ -37,8 +38,11 @@ pub(crate) mod register_task_definition;
 pub(crate) mod run_task;
 mod start_task;
 pub(crate) mod stop_task;
+mod tag_resource;
+mod tagged;
 pub(crate) mod tags;
 pub(crate) mod task;
+mod untag_resource;
 mod update_cluster;
 mod update_cluster_settings;
 mod update_container_instances_state;
@@ -70,6 +74,9 @@ pub fn table() -> Table {
         )
         .on::<ecs::DeleteAccountSetting, _, _>(Status::Yes, delete_account_setting::delete_account_setting)
         .on::<ecs::ListAccountSettings, _, _>(Status::Yes, list_account_settings::list_account_settings)
+        .on::<ecs::TagResource, _, _>(Status::Yes, tag_resource::tag_resource)
+        .on::<ecs::UntagResource, _, _>(Status::Yes, untag_resource::untag_resource)
+        .on::<ecs::ListTagsForResource, _, _>(Status::Yes, list_tags_for_resource::list_tags_for_resource)
         .on::<ecs::ListContainerInstances, _, _>(Status::Yes, list_container_instances::list_container_instances)
         .on::<ecs::DescribeContainerInstances, _, _>(
             Status::Yes,

@@ -21,5 +21,5 @@ pub use table::{Status, Table};
 
 /// Every service that is served, with what is built of it.
 pub fn tables() -> Vec<Table> {
-    vec![ecs::table(), logs::table()]
+    vec![ec2::table(), ecs::table(), logs::table(), sts::table()]
 }
