@@ -23,9 +23,9 @@ type Out = mpsc::Sender<Frame>;
 
 /// Dials the stream that the server asked for and serves it to its end.
 pub(crate) async fn answer(node: Arc<NodeContext>, sender: SessionSender, id: u64, request: StreamRequest) {
-    let Ok((out, incoming)) = sender.open_stream(id).await else { return };
+    let Ok((out, mut incoming)) = sender.open_stream(id).await else { return };
     let done = match request {
-        StreamRequest::Exec(request) => exec(&node, request, &out, incoming).await,
+        StreamRequest::Exec(request) => exec(&node, request, &out, &mut incoming).await,
         StreamRequest::Logs(request) => logs(&node, request, &out).await.map(|()| 0),
     };
     let end = match done {
@@ -34,6 +34,9 @@ pub(crate) async fn answer(node: Arc<NodeContext>, sender: SessionSender, id: u6
     };
     // Nobody listens any more: then nobody misses it.
     let _ = out.send(frame::Kind::End(end).into()).await;
+    drop(out);
+    // To let go of the stream now would take back what is still on its way: the server lets go first.
+    while let Ok(Some(_)) = incoming.message().await {}
 }
 
 /// The container that is meant: the named one, or the only one.
@@ -53,7 +56,7 @@ async fn exec(
     node: &NodeContext,
     request: ExecRequest,
     out: &Out,
-    mut incoming: tonic::Streaming<Frame>,
+    incoming: &mut tonic::Streaming<Frame>,
 ) -> Result<i32, String> {
     let unit = node.directory.follow(&request.unit).ok_or("the task is not running on this node")?;
     let entry = unit.borrow().clone();

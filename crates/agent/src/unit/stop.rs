@@ -90,7 +90,6 @@ impl Actor {
             }
             self.tell(Request::Shutdown).await;
         }
-        self.node.directory.remove(&self.journal.assignment.unit.uid);
         self.link = None;
         self.release_network().await;
         let node = self.node.clone();
@@ -114,6 +113,7 @@ impl Actor {
         .await;
         self.release_volumes().await;
         self.observe_end();
+        self.node.directory.remove(&self.journal.assignment.unit.uid);
     }
 
     /// A request whose failure changes nothing that could be done about it: the next event tells.
