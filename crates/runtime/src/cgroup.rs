@@ -1,4 +1,4 @@
-//! The host's control groups as found, and Bayplan's groups in them: `bayplan-<instance>/<unit>/<container>`.
+//! The host's control groups as found, and Bayplan's groups in them: `bayplan-<instance>/<unit>/<container>.<attempt>`.
 //!
 //! Limits live in v1 hierarchies or in v2, wherever a controller is; every container is also in a v2 group where v2 is
 //! mounted at all, because killing, freezing and pressure come from there.

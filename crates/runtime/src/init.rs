@@ -38,6 +38,8 @@ pub(crate) fn exec(
 /// Init's whole life; never returns. `args` are those after the program name.
 pub fn run(args: &[String], env: &[String]) -> ! {
     process::set_name(c"bayplan-init");
+    // Where it is not pid 1, in a shared PID namespace, orphans come to it only so.
+    let _ = process::become_subreaper();
     let signals = block_all_signals();
     let main = match args.split_first() {
         Some((status, argv)) => match start_program(status, argv, env) {
@@ -86,6 +88,8 @@ fn start_program(status: &str, argv: &[String], env: &[String]) -> Option<i32> {
     // SAFETY: init is single-threaded, so the child may use all of the copied memory.
     match check(unsafe { libc::fork() }.into()) {
         Ok(0) => {
+            // In a shared PID namespace init's death does not end the others.
+            let _ = process::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0, 0);
             foreground();
             process::reset_signals();
             let Err(error) = program::exec(argv, env);

@@ -89,11 +89,13 @@ pub enum Request {
     AckExits { seq: u64 },
     /// Everything before this offset of the attempt's log is shipped; makes room in its spool.
     LogAck { container: String, attempt: u32, offset: u64 },
-    /// Kills what is left of an attempt, removes its control groups, forgets it. Its log file stays.
+    /// Forgets an attempt that has ended and removes its control groups; its log file stays. Answered once nothing of it
+    /// is left, so that its layers may be deleted. An attempt that runs is a conflict: kill it first.
     Remove { container: String, attempt: u32 },
     /// Ends the supervisor; refused while an attempt runs. Removes control groups and the socket.
     Shutdown,
     /// Replaces the supervisor's program by the attached sealed descriptor; children and descriptors stay.
+    /// Reserved: version 1 answers `Invalid`.
     Upgrade,
 }
 

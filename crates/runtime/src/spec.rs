@@ -79,7 +79,7 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContainerSpec {
-    /// Name within the Unit; also its control group's and its handle in requests.
+    /// Name within the Unit and handle in requests; each attempt's control group is `<name>.<attempt>`.
     pub name: String,
     pub rootfs: RootFs,
     /// Program and arguments; the program is looked up in the container's `PATH` unless it holds a `/`.

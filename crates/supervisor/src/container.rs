@@ -107,9 +107,10 @@ impl Container {
         matches!(self.status, Status::Starting | Status::Running { .. })
     }
 
-    /// The process id while the program runs.
+    /// The process id while the program runs; not reaped yet, so the number is still its own.
     pub(crate) fn running_pid(&self) -> Option<i32> {
-        self.child.as_ref().filter(|_| matches!(self.status, Status::Running { .. })).map(|child| child.pid)
+        let runs = matches!(self.status, Status::Running { .. }) && self.ended.is_none();
+        self.child.as_ref().filter(|_| runs).map(|child| child.pid)
     }
 
     /// Makes the streams for its process; keeps our ends.

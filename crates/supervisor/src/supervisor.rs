@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
@@ -129,7 +130,7 @@ impl Supervisor {
         supervisors.create()?;
         supervisors.enter()?;
         let place = identity.run_dir.join("root");
-        match std::fs::create_dir(&place) {
+        match std::fs::DirBuilder::new().mode(0o700).create(&place) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             other => other.map_err(failed("the run folder cannot be written"))?,
         }
@@ -165,9 +166,9 @@ impl Supervisor {
         })
     }
 
-    /// Works until a `Shutdown` was answered.
+    /// Works until a `Shutdown` was answered (a short answer, which a socket always takes at once).
     pub(crate) fn run(&mut self) {
-        while !self.finished || self.connections.iter().any(Connection::wants_to_send) {
+        while !self.finished {
             let (sources, mut polled) = self.poll_set();
             if process::poll(&mut polled, self.timeout_ms()).is_err() {
                 return;
