@@ -1,11 +1,17 @@
 //! The server's end: answers `Join` and `Stream`, keeps which node is connected here; decides nothing and stores nothing.
 
+mod logs;
+mod observations;
+mod pump;
+mod seat;
+
 use crate::stream::{ExecRequest, LogsRequest, NodeStreams, OpenedStream, StreamError, StreamRequest};
-use crate::wire::{self, AgentMessage, Frame, ServerMessage, agent_message, frame, server_message};
+use crate::wire::{self, AgentMessage, Frame, ServerMessage, frame, server_message};
 use crate::{Desired, LogBatch, NodeRegistration, ObservedUpdate, Welcome};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use model::NodeId;
+use seat::Entry;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::server::{Grpc, StreamingService};
@@ -32,7 +39,8 @@ pub trait Desk: Send + Sync + 'static {
     /// Commits what the node saw. Ok means stored (or no longer of interest) and may be acknowledged.
     fn observe(&self, node: &NodeId, update: ObservedUpdate) -> BoxFuture<'static, Result<(), String>>;
     fn logs(&self, node: &NodeId, batch: LogBatch) -> BoxFuture<'static, Result<(), String>>;
-    /// The session has ended.
+    /// The node's only session has ended. Called under a lock, after this session's `join` and before any later one's: note
+    /// it and return, do not wait.
     fn left(&self, node: &NodeId);
 }
 
@@ -41,7 +49,7 @@ type Opening = (NodeId, oneshot::Sender<OpenedStream>);
 /// Everything connected to this server.
 pub struct Sessions {
     desk: Arc<dyn Desk>,
-    nodes: Mutex<HashMap<NodeId, (u64, mpsc::Sender<ServerMessage>)>>,
+    nodes: Mutex<HashMap<NodeId, Entry>>,
     opening: Mutex<HashMap<u64, Opening>>,
     next_id: AtomicU64,
 }
@@ -66,136 +74,35 @@ impl Sessions {
 
     async fn open(self: Arc<Self>, node: NodeId, request: StreamRequest) -> Result<OpenedStream, StreamError> {
         let unit = request.unit().clone();
-        let to_node = Self::locked(&self.nodes).get(&node).map(|(_, tx)| tx.clone());
+        let to_node = Self::locked(&self.nodes).get(&node).and_then(|entry| entry.to_agent.clone());
         let Some(to_node) = to_node else { return Err(StreamError::NotConnected(unit)) };
         let id = self.fresh_id();
         let (opened, wait) = oneshot::channel();
         Self::locked(&self.opening).insert(id, (node, opened));
+        let _waiting = Waiting { sessions: &self, id };
         let request = serde_json::to_vec(&request).expect("a stream request has only string keys");
         let ask = server_message::Kind::OpenStream(wire::OpenStream { id, request });
         let sent = to_node.send(ServerMessage { kind: Some(ask) }).await;
-        let result = match sent {
+        match sent {
             Err(_) => Err(StreamError::NotConnected(unit)),
             Ok(()) => match tokio::time::timeout(DIAL, wait).await {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(_)) => Err(StreamError::NotConnected(unit)),
                 Err(_) => Err(StreamError::Refused(format!("it did not answer within {} s", DIAL.as_secs()))),
             },
-        };
-        Self::locked(&self.opening).remove(&id);
-        result
-    }
-
-    /// One agent's session, from hello to the end of its stream.
-    async fn run(
-        self: Arc<Self>,
-        mut from_agent: Streaming<AgentMessage>,
-        to_agent: mpsc::Sender<ServerMessage>,
-    ) -> Result<(), Status> {
-        let hello = match from_agent.message().await? {
-            Some(AgentMessage { kind: Some(agent_message::Kind::Hello(hello)) }) => hello,
-            _ => return Err(Status::invalid_argument("a session begins with hello")),
-        };
-        if hello.protocol != wire::PROTOCOL {
-            let words = format!("this server speaks session protocol {}, the agent {}", wire::PROTOCOL, hello.protocol);
-            return Err(Status::failed_precondition(words));
-        }
-        let registration: NodeRegistration =
-            serde_json::from_slice(&hello.node).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let node = registration.node.id.clone();
-        let welcome = self.desk.join(registration).await.map_err(Status::failed_precondition)?;
-        let document = serde_json::to_vec(&welcome).expect("a welcome has only string keys");
-        send(&to_agent, server_message::Kind::Welcome(wire::WelcomeFrame { document })).await?;
-
-        let term = self.fresh_id();
-        Self::locked(&self.nodes).insert(node.clone(), (term, to_agent.clone()));
-        let ended = self.pump(&node, &mut from_agent, &to_agent).await;
-        let was_newest = {
-            let mut nodes = Self::locked(&self.nodes);
-            let newest = nodes.get(&node).is_some_and(|(t, _)| *t == term);
-            if newest {
-                nodes.remove(&node);
-            }
-            newest
-        };
-        if was_newest {
-            self.desk.left(&node);
-        }
-        ended
-    }
-
-    async fn pump(
-        &self,
-        node: &NodeId,
-        from_agent: &mut Streaming<AgentMessage>,
-        to_agent: &mpsc::Sender<ServerMessage>,
-    ) -> Result<(), Status> {
-        let mut desired = self.desk.desired(node);
-        loop {
-            tokio::select! {
-                step = desired.recv() => match step {
-                    Some(step) => send(to_agent, server_message::Kind::Desired(encode(step))).await?,
-                    None => return Err(Status::unavailable("the server is shutting down")),
-                },
-                message = from_agent.message() => match message? {
-                    None => return Ok(()),
-                    Some(AgentMessage { kind: Some(kind) }) => self.take(node, kind, to_agent).await?,
-                    Some(AgentMessage { kind: None }) => {}
-                },
-            }
-        }
-    }
-
-    async fn take(
-        &self,
-        node: &NodeId,
-        kind: agent_message::Kind,
-        to_agent: &mpsc::Sender<ServerMessage>,
-    ) -> Result<(), Status> {
-        match kind {
-            agent_message::Kind::Hello(_) => Err(Status::invalid_argument("hello was said already")),
-            agent_message::Kind::Observed(update) => {
-                let ack = wire::ObservedAck { uid: update.uid.clone(), sequence: update.sequence };
-                let stored = self.desk.observe(node, update);
-                let to_agent = to_agent.clone();
-                answer_when_done(async move {
-                    match stored.await {
-                        Ok(()) => drop(send(&to_agent, server_message::Kind::ObservedAck(ack)).await),
-                        Err(error) => {
-                            tracing::warn!(uid = %ack.uid, error, "an observation was not stored; the agent will send it again")
-                        }
-                    }
-                });
-                Ok(())
-            }
-            agent_message::Kind::Logs(batch) => {
-                let (producer, sequence) = (batch.producer.clone(), batch.sequence);
-                let refused = self.desk.logs(node, batch).await.err().unwrap_or_default();
-                send(to_agent, server_message::Kind::LogAck(wire::LogAck { producer, sequence, refused })).await
-            }
         }
     }
 }
 
-/// Runs one answer beside the session's pump; it ends by itself with its commit.
-#[allow(clippy::disallowed_methods, reason = "a bounded answer, not a long-lived task: it ends with its one commit")]
-fn answer_when_done(answer: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(answer);
+/// A stream that somebody waits for, until he has it or has given up.
+struct Waiting<'a> {
+    sessions: &'a Sessions,
+    id: u64,
 }
 
-async fn send(to_agent: &mpsc::Sender<ServerMessage>, kind: server_message::Kind) -> Result<(), Status> {
-    let sent = to_agent.send(ServerMessage { kind: Some(kind) }).await;
-    sent.map_err(|_| Status::cancelled("the agent hung up"))
-}
-
-fn encode(step: Desired) -> wire::DesiredFrame {
-    let document = |a| serde_json::to_vec(a).expect("an assignment has only string keys");
-    wire::DesiredFrame {
-        epoch: step.epoch,
-        revision: step.revision,
-        complete: step.complete,
-        assignments: step.assignments.iter().map(document).collect(),
-        gone: step.gone.iter().map(ToString::to_string).collect(),
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        Sessions::locked(&self.sessions.opening).remove(&self.id);
     }
 }
 
@@ -252,36 +159,36 @@ impl StreamingService<AgentMessage> for Join {
 
     fn call(&mut self, request: Request<Streaming<AgentMessage>>) -> Self::Future {
         let (to_agent, outgoing) = mpsc::channel(QUEUE);
-        let session = self.0.clone().run(request.into_inner(), to_agent);
-        // The session runs inside its own response stream: when the connection goes, so does the session.
-        let mut session = Box::pin(session);
-        let mut outgoing = ReceiverStream::new(outgoing);
-        let mut over = false;
-        let stream = futures_util::stream::poll_fn(move |cx| {
-            if over {
-                return Poll::Ready(None);
-            }
-            let ended = session.as_mut().poll(cx);
-            match outgoing.poll_next_unpin(cx) {
-                Poll::Ready(Some(message)) => {
-                    if ended.is_ready() {
-                        over = true;
-                    }
-                    return Poll::Ready(Some(Ok(message)));
-                }
-                Poll::Ready(None) | Poll::Pending => {}
-            }
-            match ended {
-                Poll::Ready(Err(status)) => {
-                    over = true;
-                    Poll::Ready(Some(Err(status)))
-                }
-                Poll::Ready(Ok(())) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            }
+        // A task of its own, which the response owns: it reads from an agent that does not read, so that two full
+        // directions cannot wait for each other, and it ends with the connection.
+        let mut session = JoinSet::new();
+        session.spawn(pump::run(self.0.clone(), request.into_inner(), to_agent));
+        let ended = futures_util::stream::once(async move { session.join_next().await });
+        let ended = ended.filter_map(async |ended| match ended {
+            Some(Ok(Err(status))) => Some(Err(status)),
+            Some(Err(_)) => Some(Err(Status::internal("the session failed"))),
+            Some(Ok(Ok(()))) | None => None,
         });
-        Box::pin(async move { Ok(Response::new(stream.boxed())) })
+        let messages = ReceiverStream::new(outgoing).map(Ok).chain(ended);
+        Box::pin(async move { Ok(Response::new(messages.boxed())) })
     }
+}
+
+/// Hands on what the node says until it has said everything or nobody listens any more; then the node is told so.
+#[allow(clippy::disallowed_methods, reason = "it ends with either end of its stream")]
+fn forward(mut from_node: Streaming<Frame>, listener: mpsc::Sender<Frame>) {
+    tokio::spawn(async move {
+        loop {
+            let frame = tokio::select! {
+                frame = from_node.message() => frame,
+                () = listener.closed() => return,
+            };
+            let Ok(Some(frame)) = frame else { return };
+            if listener.send(frame).await.is_err() {
+                return;
+            }
+        }
+    });
 }
 
 struct Answer(Arc<Sessions>);
@@ -307,13 +214,7 @@ impl StreamingService<Frame> for Answer {
             opened
                 .send(OpenedStream { to_node, from_node: incoming })
                 .map_err(|_| Status::cancelled("nobody waits for this stream any more"))?;
-            answer_when_done(async move {
-                while let Ok(Some(frame)) = from_node.message().await {
-                    if incoming_tx.send(frame).await.is_err() {
-                        return;
-                    }
-                }
-            });
+            forward(from_node, incoming_tx);
             Ok(Response::new(ReceiverStream::new(outgoing).map(Ok).boxed()))
         })
     }
