@@ -63,7 +63,6 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fault {
     NotFound = 3,
-    Timeout = 6,
     Denied = 7,
     Unreachable = 9,
 }

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         Command::Doctor(doctor) => cli::doctor::run(&cli.data_dir, &doctor),
 
         // What `up` starts.
-        Command::Parent(up) => roles::parent::run(&cli.data_dir, up),
+        Command::Parent(up) => roles::parent::run(&cli.data_dir, up, roles::parent::Greeting::OneLine),
         Command::Server(up) => roles::server::run(&cli.data_dir, up),
         Command::Agent(up) => roles::agent::run(&cli.data_dir, up),
 

@@ -3,10 +3,10 @@
 use futures_util::future::BoxFuture;
 use model::snapshot::Versioned;
 use model::unit::{Observed, Unit};
-use model::{NodeId, Snapshot, UnitUid};
+use model::{NodeId, Snapshot, Timestamp, UnitUid};
 use records::{CommitError, Draft, Records, Wake};
 use session::server::Desk;
-use session::{Assignment, Desired, LogBatch, NodeRegistration, ObservedUpdate, Welcome};
+use session::{Assignment, Credentials, Desired, LogBatch, NodeRegistration, ObservedUpdate, Welcome};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -19,10 +19,19 @@ pub trait LogSink: Send + Sync + 'static {
     fn take(&self, batch: LogBatch) -> BoxFuture<'static, Result<(), String>>;
 }
 
+/// Makes the temporary credentials of Units that run under a role.
+pub trait CredentialIssuer: Send + Sync + 'static {
+    fn issue(&self, role: &str, uid: &UnitUid, expires: Timestamp) -> Credentials;
+}
+
+/// How long a Unit's credentials are good: ECS's own are good for six hours and replaced before; these are not replaced yet.
+const CREDENTIALS_MS: u64 = 7 * 24 * 3600 * 1000;
+
 /// The server's desk for its nodes.
 pub struct NodeDesk {
     records: Records,
     logs: Arc<dyn LogSink>,
+    issuer: Option<Arc<dyn CredentialIssuer>>,
     epoch: u64,
     /// Feeders and farewells; they end with the desk.
     tasks: Mutex<JoinSet<()>>,
@@ -30,7 +39,17 @@ pub struct NodeDesk {
 
 impl NodeDesk {
     pub fn new(records: Records, logs: Arc<dyn LogSink>, epoch: u64) -> Arc<Self> {
-        Arc::new(Self { records, logs, epoch, tasks: Mutex::default() })
+        Arc::new(Self { records, logs, issuer: None, epoch, tasks: Mutex::default() })
+    }
+
+    /// The same, where Units may run under roles.
+    pub fn issuing(
+        records: Records,
+        logs: Arc<dyn LogSink>,
+        issuer: Arc<dyn CredentialIssuer>,
+        epoch: u64,
+    ) -> Arc<Self> {
+        Arc::new(Self { records, logs, issuer: Some(issuer), epoch, tasks: Mutex::default() })
     }
 
     /// No node is connected to a server that has just started.
@@ -62,7 +81,7 @@ impl Desk for NodeDesk {
 
     fn desired(&self, node: &NodeId) -> mpsc::Receiver<Desired> {
         let (steps, receiver) = mpsc::channel(STEPS);
-        self.spawn(feed(self.records.clone(), node.clone(), self.epoch, steps));
+        self.spawn(feed(self.records.clone(), node.clone(), self.epoch, self.issuer.clone(), steps));
         receiver
     }
 
@@ -129,14 +148,23 @@ async fn set_connected(records: &Records, id: &NodeId, connected: bool) -> Resul
 }
 
 /// Sends the complete set, then every change that the node has not made itself, until the session ends.
-async fn feed(records: Records, node: NodeId, epoch: u64, steps: mpsc::Sender<Desired>) {
+async fn feed(
+    records: Records,
+    node: NodeId,
+    epoch: u64,
+    issuer: Option<Arc<dyn CredentialIssuer>>,
+    steps: mpsc::Sender<Desired>,
+) {
     let mut touched = records.touched();
     let mut next = Some(complete(&records.current(), &node, epoch));
     loop {
-        if let Some(step) = next.take()
-            && steps.send(step).await.is_err()
-        {
-            return;
+        if let Some(mut step) = next.take() {
+            if let Some(issuer) = &issuer {
+                give_credentials(&mut step, &**issuer, records.now());
+            }
+            if steps.send(step).await.is_err() {
+                return;
+            }
         }
         let wake = tokio::select! {
             wake = touched.next() => wake,
@@ -177,5 +205,14 @@ fn changes(snapshot: &Snapshot, touched: &records::Touched, node: &NodeId, epoch
 
 fn assignment(snapshot: &Snapshot, unit: &Versioned<Unit>) -> Option<Assignment> {
     let spec = snapshot.specs.get(&unit.spec)?.value.clone();
-    Some(Assignment { unit: unit.value.clone(), spec, revision: unit.revision })
+    Some(Assignment { unit: unit.value.clone(), spec, revision: unit.revision, credentials: None })
+}
+
+fn give_credentials(step: &mut Desired, issuer: &dyn CredentialIssuer, now: Timestamp) {
+    for assignment in &mut step.assignments {
+        if let Some(role) = &assignment.spec.role {
+            let expires = now.saturating_add_ms(CREDENTIALS_MS);
+            assignment.credentials = Some(issuer.issue(role, &assignment.unit.uid, expires));
+        }
+    }
 }

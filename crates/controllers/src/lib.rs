@@ -9,6 +9,6 @@ mod harness;
 mod placement;
 
 pub use collector::{Collector, Retention};
-pub use desk::{LogSink, NodeDesk};
+pub use desk::{CredentialIssuer, LogSink, NodeDesk};
 pub use harness::{Controller, run};
 pub use placement::Placer;

@@ -11,4 +11,4 @@ pub mod stream;
 pub mod wire;
 
 pub use stream::{ExecRequest, LogsRequest, NodeStreams, StreamRequest};
-pub use wire::{Assignment, Desired, LogBatch, LogEvent, NodeRegistration, ObservedUpdate, Welcome};
+pub use wire::{Assignment, Credentials, Desired, LogBatch, LogEvent, NodeRegistration, ObservedUpdate, Welcome};

@@ -230,6 +230,23 @@ pub struct Assignment {
     pub spec: Arc<UnitSpec>,
     /// The revision of the Unit's record.
     pub revision: u64,
+    /// Where the Unit runs under a role: what its containers may sign with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+}
+
+/// Temporary credentials of one Unit, good for nobody else.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({})", self.access_key_id)
+    }
 }
 
 /// A step of the desired state of a node.

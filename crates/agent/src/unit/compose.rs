@@ -23,6 +23,8 @@ pub(super) struct Place<'a> {
     pub etc: Vec<(PathBuf, &'static str)>,
     /// Volumes, already prepared.
     pub mounts: Vec<rt::Mount>,
+    /// What the Unit's role signs with.
+    pub credentials: Option<&'a session::Credentials>,
     /// The name of the held namespace, where the container has its own.
     pub held_network: Option<String>,
 }
@@ -100,6 +102,11 @@ fn env(spec: &ContainerSpec, image: &ImageConfig, place: &Place<'_>) -> Result<V
         set(name, value.to_owned());
     }
     set("HOSTNAME", place.hostname.clone());
+    if let Some(credentials) = place.credentials {
+        set("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone());
+        set("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone());
+        set("AWS_SESSION_TOKEN", credentials.session_token.clone());
+    }
     for (name, input) in &spec.env {
         let value = match input {
             Input::Literal { value } => value.clone(),

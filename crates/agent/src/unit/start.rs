@@ -122,6 +122,7 @@ impl Actor {
             hostname: self.hostname(index),
             etc: self.write_etc(index).map_err(|e| words(&e))?,
             mounts: self.volume_mounts(index),
+            credentials: assignment.credentials.as_ref(),
             held_network: self.held_network(index),
         };
         compose(spec, &image.config, place).map_err(|e| words(&e))

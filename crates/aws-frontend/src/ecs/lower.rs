@@ -127,6 +127,7 @@ pub(crate) fn lower(
         reserve: size.reserve,
         containers: containers.iter().map(|c| container::container(&effective, c, &volumes, launch)).collect(),
         volumes,
+        role: effective.task_role_arn.clone(),
     };
     let mut unsupported = unsupported(&effective);
     unsupported.extend(platform::unsupported(&effective));

@@ -51,6 +51,16 @@ pub(crate) fn run(data_dir: &Path, doctor: &Doctor) -> Result<ExitCode> {
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Refuses to start where the machine lacks something, in the words of the finding.
+pub(super) fn must_be_able(installation: &Installation) -> Result<()> {
+    match [cgroups(), network(), overlay(), disk(installation)].into_iter().find(|f| !f.ok) {
+        None => Ok(()),
+        Some(finding) => {
+            anyhow::bail!("{}: {}. {}", finding.check, finding.found, finding.fix.unwrap_or_default())
+        }
+    }
+}
+
 fn well(check: &'static str, found: impl Into<String>) -> Finding {
     Finding { check, ok: true, found: found.into(), fix: None }
 }

@@ -101,6 +101,7 @@ pub(crate) fn run(data_dir: &Path, up: Up) -> Result<ExitCode> {
     must_be_root(data_dir)?;
     let installation = Installation::at(data_dir)?;
     installation.create_folders()?;
+    super::doctor::must_be_able(&installation)?;
     let Some(lock) = lock(&installation)? else { return already_running(&installation) };
     identify(&installation, &up.settings)?;
     if up.detach {
@@ -110,7 +111,7 @@ pub(crate) fn run(data_dir: &Path, up: Up) -> Result<ExitCode> {
     } else {
         drop(lock);
         let settings = up.settings;
-        crate::roles::parent::run(data_dir, settings)
+        crate::roles::parent::run(data_dir, settings, crate::roles::parent::Greeting::Lines)
     }
 }
 
@@ -206,7 +207,7 @@ fn detach(installation: &Installation, settings: &Settings) -> Result<ExitCode> 
         let status = parent.wait()?;
         bail!("Bayplan ended while it started ({status}). Its last words:\n{}", last_lines(&installation.log_file()));
     }
-    say(&line.replace("\\n", "\n"))?;
+    say(&serde_json::from_str::<String>(&line).context("Bayplan said something else than that it is ready")?)?;
     Ok(ExitCode::SUCCESS)
 }
 

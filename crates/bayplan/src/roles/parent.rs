@@ -28,15 +28,25 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// How long a role may take to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-pub(crate) fn run(data_dir: &Path, settings: Settings) -> Result<ExitCode> {
+/// `greeting` is how the word of readiness is broken into lines: for people, or in one line for whoever started us.
+pub(crate) fn run(data_dir: &Path, settings: Settings, greeting: Greeting) -> Result<ExitCode> {
     let installation = Installation::at(data_dir)?;
     let Some(mut lock) = up::lock(&installation)? else { bail!("another Bayplan has just started here") };
     lock.set_len(0)?;
     write!(lock, "{}", std::process::id())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(supervise(&installation, settings));
+    let done = runtime.block_on(supervise(&installation, settings, greeting));
     installation.forget_aws_address();
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Who reads the word of readiness.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Greeting {
+    /// A person.
+    Lines,
+    /// `up --detach`: one line, a JSON string.
+    OneLine,
 }
 
 struct Sockets {
@@ -61,7 +71,7 @@ fn open_sockets(installation: &Installation, settings: &Settings) -> Result<Sock
     Ok(Sockets { aws, local })
 }
 
-async fn supervise(installation: &Installation, settings: Settings) -> Result<()> {
+async fn supervise(installation: &Installation, settings: Settings, greeting: Greeting) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sockets = open_sockets(installation, &settings)?;
@@ -95,7 +105,7 @@ async fn supervise(installation: &Installation, settings: Settings) -> Result<()
             answer = ready => {
                 answer?;
                 is_ready = true;
-                greet(installation, &sockets)?;
+                greet(installation, &sockets, greeting)?;
             }
         }
     }
@@ -104,19 +114,19 @@ async fn supervise(installation: &Installation, settings: Settings) -> Result<()
     Ok(())
 }
 
-fn greet(installation: &Installation, sockets: &Sockets) -> Result<()> {
+fn greet(installation: &Installation, sockets: &Sockets, greeting: Greeting) -> Result<()> {
     let data = installation.data_dir.display();
-    let option = if installation.data_dir == Path::new("/var/lib/bayplan") {
-        String::new()
-    } else {
-        format!(" --data-dir {data}")
-    };
-    // One line, so that whoever started us reads it whole; `up --detach` breaks it again.
-    say(&format!(
-        "Bayplan {} is ready: AWS APIs at http://{} (data: {data}).\\nNext: eval \"$(bayplan{option} env)\"\n",
-        env!("CARGO_PKG_VERSION"),
-        sockets.aws.local_addr()?
-    ))
+    let is_default = installation.data_dir == Path::new("/var/lib/bayplan");
+    let option = if is_default { String::new() } else { format!(" --data-dir {data}") };
+    let version = env!("CARGO_PKG_VERSION");
+    let address = sockets.aws.local_addr()?;
+    let words = format!(
+        "Bayplan {version} is ready: AWS APIs at http://{address} (data: {data}).\nNext: eval \"$(bayplan{option} env)\"\n"
+    );
+    match greeting {
+        Greeting::Lines => say(&words),
+        Greeting::OneLine => say(&format!("{}\n", serde_json::to_string(&words)?)),
+    }
 }
 
 struct Role {

@@ -59,9 +59,10 @@ async fn serve(installation: &Installation) -> Result<()> {
     let keys = Arc::new(KeyRing::new(Arc::new(Keys::open(&installation.keys_file())?)));
     let logs = Arc::new(observe::LogStore::open(&installation.data_dir.join("observe"))?);
     let frontend = Arc::new(Frontend { records: records.clone(), logs: logs.clone(), scope: scope.clone() });
-    let service = Arc::new(Service::new(frontend.clone(), keys));
+    let service = Arc::new(Service::new(frontend.clone(), keys.clone()));
     let epoch = records.status().await?.epoch;
-    let desk = NodeDesk::new(records.clone(), Arc::new(LogIntake::new(frontend.clone())), epoch);
+    let desk =
+        NodeDesk::issuing(records.clone(), Arc::new(LogIntake::new(frontend.clone())), Arc::new(RoleKeys(keys)), epoch);
     let sessions = Sessions::new(desk);
     let admin = Arc::new(Admin::new(records.clone(), sessions.clone(), scope));
 
@@ -79,6 +80,16 @@ async fn serve(installation: &Installation) -> Result<()> {
             Err(error) => Err(error.context("a part of the server failed")),
             Ok(()) => Err(anyhow!("a part of the server ended")),
         },
+    }
+}
+
+/// The installation's keys, as the desk asks for them.
+struct RoleKeys(Arc<KeyRing>);
+
+impl controllers::CredentialIssuer for RoleKeys {
+    fn issue(&self, role: &str, uid: &model::UnitUid, expires: model::Timestamp) -> session::Credentials {
+        let (access_key_id, secret_access_key, session_token) = self.0.issue(role, uid.as_str(), expires.unix_ms());
+        session::Credentials { access_key_id, secret_access_key, session_token }
     }
 }
 

@@ -28,6 +28,9 @@ pub struct UnitSpec {
     pub containers: Vec<ContainerSpec>,
     #[serde(default)]
     pub volumes: Vec<VolumeSpec>,
+    /// The role whose temporary credentials the containers get (ECS taskRoleArn).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 /// How a Unit meets the network.

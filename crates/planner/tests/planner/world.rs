@@ -153,6 +153,7 @@ impl Wish {
             reserve: Reserve { cpu: Cpu::from_ecs_units(self.cpu), memory: Memory::from_mib(self.memory_mib) },
             containers: (0..self.containers).map(container).collect(),
             volumes: Vec::new(),
+            role: None,
         }
     }
 }
