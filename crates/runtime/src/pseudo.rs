@@ -46,6 +46,8 @@ pub fn mount_cgroup(root: &OwnedFd, host: &Host, writable: bool) -> Result<(), S
         return fs::attach_mount(&mount, &place).stage("mount", what);
     }
     let frame = mounts::tmpfs(Some(64 << 10), 0o755, &[], "/sys/fs/cgroup")?;
+    // Before anything is mounted in it: kernels before 6.15 mount nothing on what is not yet attached itself.
+    fs::attach_mount(&frame, &place).stage("mount", what)?;
     for hierarchy in &host.hierarchies {
         let Kind::V1(_) = &hierarchy.kind else { continue };
         let Some(name) = hierarchy.mount.file_name() else { continue };
@@ -61,10 +63,10 @@ pub fn mount_cgroup(root: &OwnedFd, host: &Host, writable: bool) -> Result<(), S
         let inside = fs::openat2(&frame, &*name, libc::O_PATH | libc::O_DIRECTORY, fs::BENEATH | fs::NO_SYMLINKS);
         fs::attach_mount(&mount, &inside.stage("mount", what)?).stage("mount", what)?;
     }
-    if !writable {
-        fs::set_mount(&frame, ATTR_RDONLY, 0, false).stage("mount", what)?;
+    if writable {
+        return Ok(());
     }
-    fs::attach_mount(&frame, &place).stage("mount", what)
+    fs::set_mount(&frame, ATTR_RDONLY, 0, false).stage("mount", what)
 }
 
 /// Hides paths: a folder behind an empty one, a file behind `null`, which is a true null device by its number.

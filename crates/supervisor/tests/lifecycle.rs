@@ -346,3 +346,70 @@ fn a_terminal_has_a_size_that_changes() {
     assert_eq!(unit.exit_of("web").code, Some(0));
     assert!(lines(&spec.log.path).contains(&"typed hello".to_owned()));
 }
+
+#[test]
+fn an_exec_may_have_a_terminal_of_its_own_size() {
+    use runtime::spec::TtySize;
+    use std::io::{Read, Write};
+    let mut unit = Unit::new();
+    let spec = unit.spec("web", &["sleep"]);
+    unit.start(1, &spec).unwrap();
+    let mut request = capture(7, "web", &["probe", "tty"]);
+    (request.io, request.tty, request.tty_size) = (ExecIo::Returned, true, TtySize { rows: 10, cols: 20 });
+    let (_, mut fds) = unit.client.call_with(Request::Exec(Box::new(request)), &[]).unwrap();
+    let mut terminal = std::fs::File::from(fds.remove(0));
+    let mut seen = String::new();
+    let mut wait_for = |terminal: &mut std::fs::File, text: &str| {
+        until(|| {
+            let mut chunk = [0; 256];
+            // The terminal does not wait: nothing there yet reads as an error.
+            if let Ok(got) = terminal.read(&mut chunk) {
+                seen.push_str(&String::from_utf8_lossy(&chunk[..got]));
+            }
+            seen.contains(text)
+        });
+    };
+    wait_for(&mut terminal, "tty 1 10x20");
+    let size = TtySize { rows: 33, cols: 44 };
+    unit.client.call(Request::Resize { container: "web".into(), attempt: 1, exec: Some(7), size }).unwrap();
+    wait_for(&mut terminal, "resized 33x44");
+    terminal.write_all(b"bye\n").unwrap();
+    wait_for(&mut terminal, "typed bye");
+}
+
+#[test]
+fn who_attaches_may_watch_the_output_too() {
+    use std::io::{Read, Write};
+    let mut unit = Unit::new();
+    let mut spec = unit.spec("web", &["stdin"]);
+    (spec.stdin_open, spec.stdin_once) = (true, true);
+    unit.start(1, &spec).unwrap();
+    let (watch, copy) = runtime::sys::pipe().unwrap();
+    let attach = Request::Attach { container: "web".into(), attempt: 1 };
+    let (_, mut fds) = unit.client.call_with(attach, &[copy.as_raw_fd()]).unwrap();
+    drop(copy);
+    std::fs::File::from(fds.remove(0)).write_all(b"seen twice").unwrap();
+    let mut text = String::new();
+    std::fs::File::from(watch).read_to_string(&mut text).unwrap();
+    assert_eq!(text.trim(), "read \"seen twice\"");
+    assert_eq!(unit.exit_of("web").code, Some(0));
+    assert_eq!(lines(&spec.log.path), ["read \"seen twice\""]);
+}
+
+#[test]
+fn an_exec_may_write_where_the_agent_says() {
+    use std::io::Read;
+    let mut unit = Unit::new();
+    let spec = unit.spec("web", &["sleep"]);
+    unit.start(1, &spec).unwrap();
+    let (read, write) = runtime::sys::pipe().unwrap();
+    let null = runtime::sys::dev_null().unwrap();
+    let mut request = capture(1, "web", &["probe", "echo", "passed"]);
+    request.io = ExecIo::Passed;
+    let fds = [null.as_raw_fd(), write.as_raw_fd(), write.as_raw_fd()];
+    unit.client.call_with(Request::Exec(Box::new(request)), &fds).unwrap();
+    drop(write);
+    let mut text = String::new();
+    std::fs::File::from(read).read_to_string(&mut text).unwrap();
+    assert_eq!(text.trim(), "passed");
+}
