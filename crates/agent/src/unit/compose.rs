@@ -23,6 +23,8 @@ pub(super) struct Place<'a> {
     pub etc: Vec<(PathBuf, &'static str)>,
     /// Volumes, already prepared.
     pub mounts: Vec<rt::Mount>,
+    /// The most files that the host lets a process open.
+    pub files_max: u64,
     /// What the Unit's role signs with.
     pub credentials: Option<&'a session::Credentials>,
     /// The name of the held namespace, where the container has its own.
@@ -47,6 +49,8 @@ const LOG_FILE_BYTES: u64 = 16 << 20;
 const LOG_FILES: u32 = 4;
 /// Most bytes that wait in the spool of a blocking stream.
 const SPOOL_BYTES: u64 = 8 << 20;
+/// Files that a container may open unless told otherwise (ECS API, Ulimit: Fargate's default), where the host allows as many.
+const NOFILE: u64 = 65_535;
 const PERIOD_US: u64 = 100_000;
 
 pub(super) fn compose(
@@ -66,6 +70,10 @@ pub(super) fn compose(
     container.hostname = place.hostname.clone();
     container.security = security(spec)?;
     container.rlimits = spec.rlimits.iter().map(rlimit).collect();
+    if !spec.rlimits.iter().any(|l| l.name == "nofile") {
+        let files = NOFILE.min(place.files_max);
+        container.rlimits.push(rt::Rlimit { name: "nofile".to_owned(), soft: files, hard: files });
+    }
     container.sysctls = spec.sysctls.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     container.devices = spec.linux.devices.iter().map(device).collect();
     container.mounts = mounts(spec, &place);

@@ -122,6 +122,7 @@ impl Actor {
             hostname: self.hostname(index),
             etc: self.write_etc(index).map_err(|e| words(&e))?,
             mounts: self.volume_mounts(index),
+            files_max: files_max(),
             credentials: assignment.credentials.as_ref(),
             held_network: self.held_network(index),
         };
@@ -143,6 +144,12 @@ impl Actor {
             };
         }
     }
+}
+
+/// The agent's own hard limit, which its supervisors inherit.
+fn files_max() -> u64 {
+    use nix::sys::resource::{Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(_, hard)| hard)
 }
 
 /// A container attempt's id: 64 hex digits, as Docker's.

@@ -2,7 +2,6 @@
 
 use super::{Launch, linux, log, network, non_negative, volumes};
 use aws_api::ecs::{ContainerDefinition, TaskDefinition};
-use model::ecs::LaunchType;
 use model::unit::spec::{
     ContainerSpec, Dependency, DependencyCondition, HealthCheck, Input, RestartPolicy, VolumeSpec,
 };
@@ -57,7 +56,7 @@ pub(super) fn container(
         dns_search: given.dns_search_domains.clone().unwrap_or_default(),
         extra_hosts: extra_hosts(given),
         security_options: linux::security_options(given),
-        rlimits: linux::rlimits(given, launch.launch_type == LaunchType::Fargate),
+        rlimits: linux::rlimits(given),
         sysctls: sysctls(given),
         linux: linux::linux(given),
         labels: labels(definition, given),

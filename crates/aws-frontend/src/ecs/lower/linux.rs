@@ -5,9 +5,6 @@ use aws_api::ecs::{ContainerDefinition, Device, LinuxParameters, Tmpfs};
 use model::Memory;
 use model::unit::spec::{Capabilities, DeviceSpec, LinuxSpec, RlimitSpec, TmpfsSpec};
 
-/// ECS API, Ulimit: what Fargate gives unless told otherwise.
-const FARGATE_NOFILE: i64 = 65535;
-
 pub(super) fn linux(container: &ContainerDefinition) -> LinuxSpec {
     let Some(parameters) = &container.linux_parameters else { return LinuxSpec::default() };
     let mib = |size: i32| Memory::from_mib(non_negative(size));
@@ -51,15 +48,12 @@ fn tmpfs(tmpfs: &Tmpfs) -> Option<TmpfsSpec> {
     })
 }
 
-pub(super) fn rlimits(container: &ContainerDefinition, fargate: bool) -> Vec<RlimitSpec> {
+/// Those that are asked for; the number of files that a container may open otherwise is the node's to say.
+pub(super) fn rlimits(container: &ContainerDefinition) -> Vec<RlimitSpec> {
     let given = container.ulimits.iter().flatten().filter_map(|u| {
         Some(RlimitSpec { name: u.name.clone()?, soft: i64::from(u.soft_limit?), hard: i64::from(u.hard_limit?) })
     });
-    let mut limits: Vec<RlimitSpec> = given.collect();
-    if fargate && !limits.iter().any(|l| l.name == "nofile") {
-        limits.push(RlimitSpec { name: "nofile".to_owned(), soft: FARGATE_NOFILE, hard: FARGATE_NOFILE });
-    }
-    limits
+    given.collect()
 }
 
 /// The options that nodes know, in one spelling: `no-new-privileges` and `seccomp=unconfined`.
