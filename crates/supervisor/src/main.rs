@@ -5,6 +5,7 @@
 
 mod connection;
 mod container;
+mod due;
 mod lines;
 mod log;
 mod requests;

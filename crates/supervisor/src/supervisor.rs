@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use runtime::cgroup::{CgroupError, Group, Host};
 use runtime::namespaces::Others;
-use runtime::protocol::{Event, ExecExit, Exit, Failure, Reply, State, Status, VERSION};
+use runtime::protocol::{Event, Exit, Failure, Reply, State, Status, VERSION};
 use runtime::status::{self, Said};
 use runtime::sys::process::{self, Ended};
 use runtime::sys::{self, socket};
@@ -24,11 +24,8 @@ use crate::sandbox::LiveSandbox;
 /// The one buffer that everything is read through.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// How long a removed group may take to become empty, in milliseconds.
-const REMOVE_WITHIN_MS: u64 = 10_000;
-
 /// How often dropped log lines are told at most, in milliseconds.
-const DROPS_EVERY_MS: u64 = 1000;
+pub(crate) const DROPS_EVERY_MS: u64 = 1000;
 
 /// Whose supervisor this is.
 #[derive(Debug, Clone)]
@@ -74,7 +71,7 @@ pub(crate) struct Supervisor {
     buffer: Box<[u8]>,
     boot_id: String,
     started_at_unix_ms: u64,
-    drops_told_ms: u64,
+    pub(crate) drops_told_ms: u64,
     pub(crate) finished: bool,
 }
 
@@ -397,88 +394,6 @@ impl Supervisor {
             exec.kill();
             self.execs.remove(&id);
             self.reply(request, Err(failure), Vec::new());
-        }
-    }
-
-    /// What is due: ends to report, limits of time, groups to remove, answers to send.
-    fn advance(&mut self) {
-        let now = process::monotonic_ms();
-        self.report_container_exits();
-        self.report_exec_exits(now);
-        self.remove_groups(now);
-        self.report_drops(now);
-        self.connections.retain_mut(Connection::send);
-    }
-
-    fn report_container_exits(&mut self) {
-        let mut exits = Vec::new();
-        for container in self.containers.values_mut() {
-            if let Some(exit) = container.take_exit(self.last_exit_seq + 1) {
-                self.last_exit_seq += 1;
-                exits.push(exit);
-            }
-        }
-        for exit in exits {
-            self.exits.push(exit.clone());
-            self.tell(&Event::Exited(exit));
-        }
-    }
-
-    fn report_exec_exits(&mut self, now_ms: u64) {
-        self.execs.values_mut().for_each(|exec| exec.enforce_deadline(now_ms));
-        let ended: Vec<ExecExit> = self.execs.values().filter_map(|exec| exec.exit(now_ms)).collect();
-        for exit in ended {
-            self.execs.remove(&exit.exec);
-            self.tell(&Event::ExecExited(exit));
-        }
-    }
-
-    fn remove_groups(&mut self, now_ms: u64) {
-        let (mut done, mut left) = (Vec::new(), Vec::new());
-        for mut leaving in std::mem::take(&mut self.leaving) {
-            match leaving.group.remove() {
-                Ok(()) => done.push((leaving.request, Ok(Reply::Done))),
-                Err(CgroupError::Busy(_)) if now_ms < leaving.deadline_ms => {
-                    // What moved in meanwhile, or was forking while it was killed.
-                    let _ = leaving.group.kill();
-                    leaving.retry_ms = (leaving.retry_ms * 2).clamp(1, 50);
-                    left.push(leaving);
-                }
-                Err(e) => done.push((leaving.request, Err(crate::requests::refused(&e)))),
-            }
-        }
-        self.leaving = left;
-        for (request, result) in done {
-            if let Some(request) = request {
-                self.reply(request, result, Vec::new());
-            }
-        }
-    }
-
-    /// Lets an attempt's group go; `request` is answered once it has.
-    pub(crate) fn leave(&mut self, group: Group, request: Option<u64>) {
-        let _ = group.kill();
-        let deadline_ms = process::monotonic_ms() + REMOVE_WITHIN_MS;
-        self.leaving.push(Leaving { group, request, deadline_ms, retry_ms: 0 });
-    }
-
-    fn report_drops(&mut self, now_ms: u64) {
-        if now_ms < self.drops_told_ms + DROPS_EVERY_MS {
-            return;
-        }
-        let mut drops = Vec::new();
-        for container in self.containers.values_mut() {
-            let log = container.log.state();
-            if log.dropped_lines > container.reported_drops {
-                container.reported_drops = log.dropped_lines;
-                let (name, attempt) = (container.spec.name.clone(), container.attempt);
-                let (lines, bytes) = (log.dropped_lines, log.dropped_bytes);
-                drops.push(Event::LogDropped { container: name, attempt, lines, bytes });
-            }
-        }
-        if !drops.is_empty() {
-            self.drops_told_ms = now_ms;
-            drops.iter().for_each(|event| self.tell(event));
         }
     }
 }

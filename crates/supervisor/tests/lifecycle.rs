@@ -8,9 +8,9 @@ use std::os::fd::AsRawFd;
 
 use runtime::cgroup;
 use runtime::client::Client;
-use runtime::protocol::{ExecIo, ExecSpec, FailureKind, Reply, Request, Status};
+use runtime::protocol::{Event, ExecIo, ExecSpec, FailureKind, Reply, Request, Status};
 use runtime::spec::Mount;
-use support::{Unit, lines, refusal, until};
+use support::{PATIENCE, Unit, lines, refusal, until};
 
 #[test]
 fn a_program_s_output_and_exit_code_come_back() {
@@ -412,4 +412,35 @@ fn an_exec_may_write_where_the_agent_says() {
     let mut text = String::new();
     std::fs::File::from(read).read_to_string(&mut text).unwrap();
     assert_eq!(text.trim(), "passed");
+}
+
+#[test]
+fn many_containers_start_at_once_without_mixing_anything_up() {
+    let mut unit = Unit::new();
+    let names: Vec<String> = (0..12).map(|n| format!("c{n}")).collect();
+    for (n, name) in names.iter().enumerate() {
+        let mut spec = unit.spec(name, &["exit", &n.to_string()]);
+        spec.init = n % 3 == 0;
+        if n % 4 == 0 {
+            spec.argv = vec!["no-such-program".into()];
+        }
+        unit.client.send(Request::Create { attempt: 1, spec: Box::new(spec) }, &[]).unwrap();
+        unit.client.send(Request::Start { container: name.clone(), attempt: 1 }, &[]).unwrap();
+    }
+    let mut exits = Vec::new();
+    while exits.len() < 9 {
+        if let Event::Exited(exit) = unit.client.next_event(PATIENCE).unwrap() {
+            exits.push(exit);
+        }
+    }
+    let mut seqs: Vec<u64> = exits.iter().map(|exit| exit.seq).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=9).collect::<Vec<_>>());
+    for exit in exits {
+        assert_eq!(format!("c{}", exit.code.unwrap()), exit.container);
+    }
+    let (client, state) = Client::connect(&unit.launched.socket).unwrap();
+    unit.client = client;
+    let failed = state.containers.iter().filter(|c| matches!(c.status, Status::StartFailed(_))).count();
+    assert_eq!(failed, 3);
 }
