@@ -94,8 +94,9 @@ pub enum Request {
     Remove { container: String, attempt: u32 },
     /// Ends the supervisor; refused while an attempt runs. Removes control groups and the socket.
     Shutdown,
-    /// Replaces the supervisor's program by the attached sealed descriptor; children and descriptors stay.
-    /// Reserved: version 1 answers `Invalid`.
+    /// Replaces the supervisor's program by the attached sealed descriptor (`SealedImage::descriptor`); children and
+    /// descriptors stay. Answered only when it fails: otherwise the connection ends and the new program takes the next.
+    /// A conflict while a start, an exec or a removal is under way.
     Upgrade,
 }
 

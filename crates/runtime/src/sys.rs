@@ -4,7 +4,7 @@ pub mod fs;
 pub mod process;
 pub mod socket;
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -53,6 +53,24 @@ pub(crate) fn install(fd: &impl AsRawFd, at: RawFd) -> io::Result<()> {
     }
     // SAFETY: no memory is passed; callers only name numbers that are theirs to replace (0, 1, 2).
     check(unsafe { libc::dup2(fd.as_raw_fd(), at) }.into()).map(drop)
+}
+
+/// Marks a descriptor close-on-exec, or not.
+///
+/// # Errors
+/// It is not open.
+pub fn set_cloexec(fd: RawFd, on: bool) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, if on { libc::FD_CLOEXEC } else { 0 }) }.into()).map(drop)
+}
+
+/// A file in memory, without a name; close-on-exec.
+///
+/// # Errors
+/// No memory or descriptor is left.
+pub fn memory_file(name: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: the name is NUL-terminated and outlives the call.
+    owned(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) }.into())
 }
 
 /// Makes an open number lead to another thing.

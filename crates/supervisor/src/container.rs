@@ -28,7 +28,7 @@ pub(crate) struct Container {
     pub(crate) devices: Vec<dev::Found>,
     pub(crate) log: Log,
     /// v1's out-of-memory event.
-    oom: Option<OwnedFd>,
+    pub(crate) oom: Option<OwnedFd>,
     pub(crate) child: Option<Child>,
     /// Set while the start is under way: who asked.
     pub(crate) start_request: Option<u64>,
@@ -59,7 +59,7 @@ pub(crate) struct Finished {
 pub(crate) struct Output {
     pub(crate) fd: OwnedFd,
     pub(crate) stream: Stream,
-    splitter: Splitter,
+    pub(crate) splitter: Splitter,
 }
 
 impl Output {
@@ -76,10 +76,10 @@ impl Container {
             attempt,
             spec,
             status: Status::Created,
-            oom: group.oom_events().ok().flatten(),
             group,
             devices,
             log,
+            oom: None,
             child: None,
             start_request: None,
             outputs: Vec::new(),

@@ -18,6 +18,16 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
+    /// Goes on within a begun line.
+    pub(crate) fn resume(begun: Vec<u8>) -> Self {
+        Self { rest: begun }
+    }
+
+    /// The begun line.
+    pub(crate) fn begun(&self) -> &[u8] {
+        &self.rest
+    }
+
     /// Takes bytes; calls `line` with each whole line (newline included) or full piece.
     pub(crate) fn feed(&mut self, mut bytes: &[u8], mut line: impl FnMut(&[u8])) {
         while !bytes.is_empty() {

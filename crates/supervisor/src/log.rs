@@ -33,6 +33,14 @@ impl Log {
         Ok(Self { spec: spec.clone(), file, len, state, batch: Vec::new() })
     }
 
+    /// Opens the file of an attempt that has been logging already.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub(crate) fn resume(spec: &LogSpec, state: LogState) -> io::Result<Self> {
+        Ok(Self { state, ..Self::open(spec)? })
+    }
+
     /// Where it stands.
     pub(crate) fn state(&self) -> LogState {
         self.state

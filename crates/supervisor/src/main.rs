@@ -12,6 +12,7 @@ mod requests;
 mod running_exec;
 mod sandbox;
 mod supervisor;
+mod upgrade;
 
 use std::fs::File;
 use std::io::Write;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use runtime::{init, launch};
 
 use crate::supervisor::{Identity, Supervisor};
+use crate::upgrade::Inheritance;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     }
     // SAFETY: the launcher gave this process a pipe as stdout, and nothing here uses `std::io::stdout`.
     let mut launcher = unsafe { File::from_raw_fd(1) };
-    let started = identity(&args).and_then(|identity| Supervisor::start(identity).map_err(|e| e.to_string()));
+    let started = start(&args);
     let said = started.as_ref().map_or_else(Clone::clone, |_| launch::READY.to_owned());
     // A launcher that has gone needs no answer; the agent that comes next finds the socket.
     let _ = launcher.write_all(said.as_bytes());
@@ -41,9 +43,20 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn start(args: &[String]) -> Result<Supervisor, String> {
+    let identity = identity(args)?;
+    let inheritance = Inheritance::read(args).map_err(|e| e.to_string())?;
+    let keep = inheritance.as_ref().map(Inheritance::descriptors).unwrap_or_default();
+    supervisor::detach(&keep).map_err(|e| e.to_string())?;
+    match inheritance {
+        Some(inheritance) => inheritance.resume(identity),
+        None => Supervisor::start(identity).map_err(|e| e.to_string()),
+    }
+}
+
 fn identity(args: &[String]) -> Result<Identity, String> {
     let usage = || "usage: bayplan supervisor <instance>/<unit> <run folder>".to_owned();
-    let [_, role, name, run_dir] = args else { return Err(usage()) };
+    let [_, role, name, run_dir, ..] = args else { return Err(usage()) };
     let (instance, unit) = name.split_once('/').filter(|_| role == "supervisor").ok_or_else(usage)?;
     Ok(Identity { instance: instance.to_owned(), unit: unit.to_owned(), run_dir: PathBuf::from(run_dir) })
 }

@@ -17,6 +17,7 @@ use crate::log::Log;
 use crate::running_exec::{self, RunningExec};
 use crate::sandbox::{self, with_cause};
 use crate::supervisor::{Known, Supervisor};
+use crate::upgrade;
 
 /// An answer now, or none yet: it comes when the thing has happened.
 type Answer = Result<Option<Reply>, Failure>;
@@ -67,7 +68,7 @@ impl Supervisor {
             }),
             Request::Remove { container, attempt } => self.remove(id, &container, attempt),
             Request::Shutdown => self.shutdown(),
-            Request::Upgrade => Err(invalid("this supervisor cannot replace its own program yet")),
+            Request::Upgrade => self.upgrade(fds.pop()),
         };
         match answer {
             Ok(Some(reply)) => self.reply(id, Ok(reply), attached),
@@ -142,7 +143,9 @@ impl Supervisor {
         let log = log.inspect_err(|_| {
             let _ = group.remove();
         })?;
-        let container = Container::new(attempt, spec, group, devices, log);
+        let mut container = Container::new(attempt, spec, group, devices, log);
+        // Only needed where the kernel does not count its kills.
+        container.oom = container.group.oom_events().ok().flatten();
         if let Some(old) = self.containers.insert(container.spec.name.clone(), container) {
             self.leave(old.group, None);
         }
@@ -328,6 +331,16 @@ impl Supervisor {
             self.leave(container.group, Some(id));
         }
         Ok(None)
+    }
+
+    /// No answer when it works: the connection ends, and the new program answers the next hello.
+    fn upgrade(&mut self, program: Option<OwnedFd>) -> Answer {
+        let program = program.ok_or_else(|| invalid("no program came with the request"))?;
+        if !upgrade::is_quiet(self) {
+            return Err(conflict("a start, an exec or a removal is under way: ask again when it has ended"));
+        }
+        let error = self.replace_program(&program);
+        Err(Failure { errno: error.raw_os_error(), ..invalid(format!("the program cannot be replaced: {error}")) })
     }
 
     fn shutdown(&mut self) -> Answer {

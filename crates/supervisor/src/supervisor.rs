@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ pub(crate) struct Supervisor {
     /// This process, for children to see its end.
     pub(crate) me: OwnedFd,
     signals: OwnedFd,
-    listener: UnixListener,
+    pub(crate) listener: UnixListener,
     /// The active connection and those that have not said hello.
     pub(crate) connections: Vec<Connection>,
     pub(crate) sandbox: Option<LiveSandbox>,
@@ -70,7 +70,7 @@ pub(crate) struct Supervisor {
     pub(crate) leaving: Vec<Leaving>,
     buffer: Box<[u8]>,
     boot_id: String,
-    started_at_unix_ms: u64,
+    pub(crate) started_at_unix_ms: u64,
     pub(crate) drops_told_ms: u64,
     pub(crate) finished: bool,
 }
@@ -114,13 +114,27 @@ impl Others for Known<'_> {
 }
 
 impl Supervisor {
-    /// Detaches from whoever launched us and listens.
+    /// Listens, in a process that [`detach`] has prepared.
     ///
     /// # Errors
     /// [`StartupError`], in words for the launcher.
     pub(crate) fn start(identity: Identity) -> Result<Self, StartupError> {
         let failed = |what| move |source| StartupError::Io { what, source };
-        detach().map_err(failed("the supervisor cannot detach itself"))?;
+        let path = launch::socket_path(&identity.run_dir);
+        // A supervisor that died left its file; a live one would answer.
+        if socket::connect(&path).is_err() {
+            let _ = std::fs::remove_file(&path);
+        }
+        let listener = socket::listen(&path).map_err(failed("the supervisor's socket cannot be made"))?;
+        Self::with_listener(identity, listener)
+    }
+
+    /// Everything but the socket, which a replaced program hands down.
+    ///
+    /// # Errors
+    /// As [`Supervisor::start`].
+    pub(crate) fn with_listener(identity: Identity, listener: UnixListener) -> Result<Self, StartupError> {
+        let failed = |what| move |source| StartupError::Io { what, source };
         let host = Host::probe()?;
         let group = host.unit(&identity.instance, &identity.unit)?;
         let supervisors = host.supervisors(&identity.instance)?;
@@ -132,12 +146,6 @@ impl Supervisor {
             other => other.map_err(failed("the run folder cannot be written"))?,
         }
         let signals = process::signalfd(&[libc::SIGCHLD]).map_err(failed("signals cannot be received"))?;
-        let path = launch::socket_path(&identity.run_dir);
-        // A supervisor that died left its file; a live one would answer.
-        if socket::connect(&path).is_err() {
-            let _ = std::fs::remove_file(&path);
-        }
-        let listener = socket::listen(&path).map_err(failed("the supervisor's socket cannot be made"))?;
         listener.set_nonblocking(true).map_err(failed("the supervisor's socket cannot be set up"))?;
         Ok(Self {
             group,
@@ -298,7 +306,7 @@ impl Supervisor {
     }
 
     /// Collects every ended child, ours or adopted.
-    fn reap(&mut self) {
+    pub(crate) fn reap(&mut self) {
         let mut siginfo = [0; 128];
         while File::from(match self.signals.try_clone() {
             Ok(copy) => copy,
@@ -407,12 +415,21 @@ fn system(what: &str, error: &io::Error) -> Failure {
     }
 }
 
-/// Own session, folder `/`, default signals, no inherited descriptors, hidden memory, last to be killed for memory.
-fn detach() -> io::Result<()> {
-    // SAFETY: this is the start of the program; nothing owns a descriptor above 2.
-    unsafe { process::close_all_but(&[]) }?;
+/// Own session, folder `/`, default signals, no inherited descriptors but `keep`, hidden memory, last to be killed for
+/// memory.
+///
+/// # Errors
+/// [`StartupError`].
+pub(crate) fn detach(keep: &[RawFd]) -> Result<(), StartupError> {
+    detach_process(keep).map_err(|source| StartupError::Io { what: "the supervisor cannot detach itself", source })
+}
+
+fn detach_process(keep: &[RawFd]) -> io::Result<()> {
+    // SAFETY: this is the start of the program; nothing owns a descriptor above 2 but those to keep.
+    unsafe { process::close_all_but(keep) }?;
     process::reset_signals();
-    process::setsid()?;
+    // A replaced program leads its session already.
+    let _ = process::setsid();
     std::env::set_current_dir("/")?;
     process::ignore_signals(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGPIPE, libc::SIGQUIT]);
     process::become_undumpable()?;

@@ -7,9 +7,9 @@ mod support;
 use std::os::fd::AsRawFd;
 
 use runtime::cgroup;
-use runtime::client::Client;
+use runtime::client::{Client, ClientError};
 use runtime::protocol::{Event, ExecIo, ExecSpec, FailureKind, Reply, Request, Status};
-use runtime::spec::Mount;
+use runtime::spec::{Mount, Namespace};
 use support::{PATIENCE, Unit, lines, refusal, until};
 
 #[test]
@@ -443,4 +443,50 @@ fn many_containers_start_at_once_without_mixing_anything_up() {
     unit.client = client;
     let failed = state.containers.iter().filter(|c| matches!(c.status, Status::StartFailed(_))).count();
     assert_eq!(failed, 3);
+}
+
+#[test]
+fn a_supervisor_replaces_its_own_program_and_its_containers_notice_nothing() {
+    use runtime::launch::SealedImage;
+    let mut unit = Unit::with(|sandbox| (sandbox.pid, sandbox.ipc) = (true, true));
+    let shared = unit.dir.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    let mut spec = unit.spec("web", &["signals"]);
+    (spec.namespaces.pid, spec.namespaces.ipc) = (Namespace::Unit, Namespace::Unit);
+    let pid = unit.start(1, &spec).unwrap();
+    unit.wait_for_line(&spec, "ready");
+    let short = unit.spec("short", &["exit", "3"]);
+    unit.run(&short);
+    let (_, before) = Client::connect(&unit.launched.socket).unwrap();
+
+    let newer = SealedImage::new(supervisor_image::SUPERVISOR).unwrap();
+    let exe =
+        || std::fs::metadata(format!("/proc/{}/exe", before.pid)).map(|m| std::os::unix::fs::MetadataExt::ino(&m));
+    let old_exe = exe().unwrap();
+    let (mut asking, _) = Client::connect(&unit.launched.socket).unwrap();
+    let answer = asking.call_with(Request::Upgrade, &[newer.descriptor().as_raw_fd()]);
+    assert!(matches!(answer, Err(ClientError::Closed | ClientError::Io(_))), "{answer:?}");
+
+    let (client, after) = Client::connect(&unit.launched.socket).unwrap();
+    unit.client = client;
+    assert_ne!(exe().unwrap(), old_exe, "another program");
+    assert_eq!((after.pid, after.started_at_unix_ms), (before.pid, before.started_at_unix_ms), "in the same process");
+    assert_eq!((&after.exits, &after.sandbox, &after.containers), (&before.exits, &before.sandbox, &before.containers));
+    unit.client.call(Request::Signal { container: "web".into(), attempt: 1, signal: 10 }).unwrap();
+    unit.wait_for_line(&spec, "signal 10");
+    let exit = unit.exec(capture(1, "web", &["probe", "echo", "still here"])).unwrap();
+    assert_eq!(exit.output.trim(), "still here");
+    let mut late = unit.spec("late", &["echo", "in"]);
+    (late.namespaces.pid, late.namespaces.ipc) = (Namespace::Unit, Namespace::Container("web".into()));
+    assert_eq!(unit.run(&late).1, ["in"]);
+    unit.client.call(Request::Signal { container: "web".into(), attempt: 1, signal: 15 }).unwrap();
+    let exit = unit.exit_of("web");
+    assert_eq!((exit.code, exit.seq), (Some(0), 3));
+    assert!(pid > 0);
+    // And with it the containers still die.
+    let sleeper = unit.spec("sleeper", &["sleep"]);
+    let pid = unit.start(1, &sleeper).unwrap();
+    unit.launched.child.kill().unwrap();
+    unit.launched.child.wait().unwrap();
+    until(|| std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z ")));
 }
