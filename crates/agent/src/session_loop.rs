@@ -46,10 +46,11 @@ pub async fn run(config: Config) -> Result<(), AgentError> {
     loop {
         let registration = NodeRegistration { node: agent.node.config.node.clone() };
         match join(agent.node.config.server_socket.clone(), registration).await {
-            Ok(session) => match agent.serve(session).await {
-                Err(error) => tracing::info!(%error, "the session with the server ended; joining again"),
-                Ok(()) => {}
-            },
+            Ok(session) => {
+                if let Err(error) = agent.serve(session).await {
+                    tracing::info!(%error, "the session with the server ended; joining again");
+                }
+            }
             Err(error) => tracing::debug!(%error, "the server cannot be joined yet"),
         }
         tokio::time::sleep(RETRY).await;

@@ -30,8 +30,11 @@ pub(crate) struct Shipper {
     queue: mpsc::Sender<LogBatch>,
     waiting: AsyncMutex<mpsc::Receiver<LogBatch>>,
     /// Sent or about to be, by producer.
-    under_way: Mutex<HashMap<String, (LogBatch, oneshot::Sender<Option<String>>)>>,
+    under_way: Mutex<UnderWay>,
 }
+
+/// By producer: the batch, and who waits for its acknowledgement (None) or refusal (its words).
+type UnderWay = HashMap<String, (LogBatch, oneshot::Sender<Option<String>>)>;
 
 impl Default for Shipper {
     fn default() -> Self {
@@ -41,7 +44,7 @@ impl Default for Shipper {
 }
 
 impl Shipper {
-    fn under_way(&self) -> MutexGuard<'_, HashMap<String, (LogBatch, oneshot::Sender<Option<String>>)>> {
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

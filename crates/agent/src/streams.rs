@@ -62,60 +62,7 @@ async fn exec(
     let entry = unit.borrow().clone();
     let (container, attempt) = choose(&entry, request.container.as_deref())?;
     let (exec, ended) = node.directory.begin_exec(&request.unit);
-    let spec = ExecSpec {
-        exec,
-        container: container.clone(),
-        argv: request.command,
-        env: request.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
-        cwd: request.working_dir.unwrap_or_default(),
-        user: request.user.unwrap_or_default(),
-        tty: request.tty,
-        io: ExecIo::Returned,
-        ..ExecSpec::default()
-    };
-    let started = entry.link.call(Request::Exec(Box::new(spec)), Vec::new()).await.map_err(|e| e.to_string())?;
-    let (Reply::ExecStarted { .. }, mut fds) = started else {
-        return Err("the supervisor answered something else".to_owned());
-    };
-    let unreadable = |e: io::Error| format!("the program's streams cannot be used: {e}");
-    let (stdin, outputs): (AsyncFd<OwnedFd>, Vec<(AsyncFd<OwnedFd>, bool)>) = if request.tty {
-        let terminal = fds.pop().ok_or("the supervisor gave no terminal")?;
-        let copy = terminal.try_clone().map_err(unreadable)?;
-        (open(copy).map_err(unreadable)?, vec![(open(terminal).map_err(unreadable)?, false)])
-    } else {
-        let [input, output, errors] = <[OwnedFd; 3]>::try_from(fds).map_err(|_| "the supervisor gave no streams")?;
-        (
-            open(input).map_err(unreadable)?,
-            vec![(open(output).map_err(unreadable)?, false), (open(errors).map_err(unreadable)?, true)],
-        )
-    };
-    let resize = |size| Request::Resize { container: container.clone(), attempt, exec: Some(exec), size };
-    let input = async {
-        let mut stdin = Some(stdin);
-        if !request.stdin && !request.tty {
-            stdin = None;
-        }
-        loop {
-            match incoming.message().await {
-                Ok(Some(Frame { kind: Some(frame::Kind::Stdin(bytes)) })) => {
-                    if let Some(fd) = &stdin
-                        && write_all(fd, &bytes).await.is_err()
-                    {
-                        stdin = None;
-                    }
-                }
-                Ok(Some(Frame { kind: Some(frame::Kind::StdinEnd(_)) })) if !request.tty => stdin = None,
-                Ok(Some(Frame { kind: Some(frame::Kind::Resize(size)) })) => {
-                    let size = TtySize { rows: size.rows as u16, cols: size.columns as u16 };
-                    // A program that has just ended has no window.
-                    let _ = entry.link.tell(resize(size)).await;
-                }
-                Ok(Some(_)) => {}
-                // The user has gone: the program loses its input and, with a terminal, is hung up on.
-                Ok(None) | Err(_) => return,
-            }
-        }
-    };
+    let (stdin, outputs) = start_exec(&entry, exec, &container, &request).await?;
     let output = async {
         let mut pumps = tokio::task::JoinSet::new();
         for (fd, stderr) in outputs {
@@ -127,6 +74,8 @@ async fn exec(
         let ((), ended) = tokio::join!(output, ended);
         ended.map_err(|_| "the task ended while the program ran".to_owned())
     };
+    let resize = |size| Request::Resize { container: container.clone(), attempt, exec: Some(exec), size };
+    let input = feed(&entry, stdin, request.tty, resize, incoming);
     tokio::pin!(exit, input);
     let mut input_over = false;
     loop {
@@ -138,9 +87,73 @@ async fn exec(
             () = &mut input, if !input_over => {
                 input_over = true;
                 if out.is_closed() {
+                    // The user has gone, and what was started for them goes too. It may have ended by itself.
                     let _ = entry.link.tell(Request::KillExec { exec }).await;
                 }
             }
+        }
+    }
+}
+
+type Watched = AsyncFd<OwnedFd>;
+
+/// Starts the program; answers its input, if it has any, and its outputs with whether each is its stderr.
+async fn start_exec(
+    entry: &Entry,
+    exec: u64,
+    container: &str,
+    request: &ExecRequest,
+) -> Result<(Option<Watched>, Vec<(Watched, bool)>), String> {
+    let spec = ExecSpec {
+        exec,
+        container: container.to_owned(),
+        argv: request.command.clone(),
+        env: request.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        cwd: request.working_dir.clone().unwrap_or_default(),
+        user: request.user.clone().unwrap_or_default(),
+        tty: request.tty,
+        io: ExecIo::Returned,
+        ..ExecSpec::default()
+    };
+    let started = entry.link.call(Request::Exec(Box::new(spec)), Vec::new()).await.map_err(|e| e.to_string())?;
+    let (Reply::ExecStarted { .. }, mut fds) = started else {
+        return Err("the supervisor answered something else".to_owned());
+    };
+    let open = |fd| open(fd).map_err(|e| format!("the program's streams cannot be used: {e}"));
+    if request.tty {
+        let terminal = fds.pop().ok_or("the supervisor gave no terminal")?;
+        let copy = terminal.try_clone().map_err(|e| format!("the program's terminal cannot be used: {e}"))?;
+        return Ok((Some(open(copy)?), vec![(open(terminal)?, false)]));
+    }
+    let [input, output, errors] = <[OwnedFd; 3]>::try_from(fds).map_err(|_| "the supervisor gave no streams")?;
+    let input = if request.stdin { Some(open(input)?) } else { None };
+    Ok((input, vec![(open(output)?, false), (open(errors)?, true)]))
+}
+
+/// Carries what the user types, and window changes, until the user has gone.
+async fn feed(
+    entry: &Entry,
+    mut stdin: Option<Watched>,
+    tty: bool,
+    resize: impl Fn(TtySize) -> Request,
+    incoming: &mut tonic::Streaming<Frame>,
+) {
+    while let Ok(Some(Frame { kind })) = incoming.message().await {
+        match kind {
+            Some(frame::Kind::Stdin(bytes)) => {
+                if let Some(fd) = &stdin
+                    && write_all(fd, &bytes).await.is_err()
+                {
+                    stdin = None;
+                }
+            }
+            Some(frame::Kind::StdinEnd(_)) if !tty => stdin = None,
+            Some(frame::Kind::Resize(size)) => {
+                let size = TtySize { rows: size.rows as u16, cols: size.columns as u16 };
+                // A program that has just ended has no window.
+                let _ = entry.link.tell(resize(size)).await;
+            }
+            _ => {}
         }
     }
 }
@@ -190,29 +203,42 @@ async fn logs(node: &NodeContext, request: LogsRequest, out: &Out) -> Result<(),
         return Err("the task has no logs of that container".to_owned());
     }
     first(&mut sources, &request, out).await.map_err(words)?;
-    let mut last_round = false;
-    while request.follow {
-        let wrote = drain(&mut sources, &request, out).await.map_err(words)?;
-        if out.is_closed() || (last_round && !wrote) {
-            break;
-        }
-        if wrote {
-            continue;
-        }
-        tokio::select! {
-            changed = changes.next() => {
-                changed.map_err(words)?;
-                open_new(&dir, &request, &mut sources).map_err(words)?;
-            }
-            () = ended(&mut unit), if !last_round => last_round = true,
-            () = out.closed() => break,
-        }
+    if request.follow {
+        follow(&dir, &request, &mut sources, &changes, &mut unit, out).await.map_err(words)?;
     }
     for source in &mut sources {
         let rest = source.tail.rest();
         send(out, source, &request, rest).await;
     }
     Ok(())
+}
+
+/// Sends what comes until the Unit has ended, or its reader has gone.
+async fn follow(
+    dir: &Path,
+    request: &LogsRequest,
+    sources: &mut Vec<Source>,
+    changes: &Changes,
+    unit: &mut Option<watch::Receiver<Entry>>,
+    out: &Out,
+) -> io::Result<()> {
+    let mut last_round = false;
+    loop {
+        if drain(sources, request, out).await? {
+            continue;
+        }
+        if last_round || out.is_closed() {
+            return Ok(());
+        }
+        tokio::select! {
+            changed = changes.next() => {
+                changed?;
+                open_new(dir, request, sources)?;
+            }
+            () = ended(unit) => last_round = true,
+            () = out.closed() => return Ok(()),
+        }
+    }
 }
 
 /// Until the Unit has ended; at once if it had ended before.
