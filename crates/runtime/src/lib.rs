@@ -12,7 +12,8 @@
 //!
 //! A Unit's life on the wire: `Hello` -> `Hold` its network namespace -> `CreateSandbox` -> `Create` and `Start` per
 //! container and attempt -> `Exited` events, kept until `AckExits` -> `Remove` -> `Shutdown`. Requests may be sent
-//! without waiting for answers; they are carried out in order, only `Start` answers later than what follows it.
+//! without waiting for answers; they are carried out in order, but `Start`, `Exec` and `Remove` answer when the thing has
+//! happened, later than what follows them. `Upgrade` ends the connection: reconnect.
 //!
 //! The rest is the supervisor's: it alone starts containers, being single-threaded and small.
 
