@@ -19,11 +19,23 @@ pub(crate) struct Entry {
     pub containers: Vec<(String, u32)>,
 }
 
-#[derive(Default)]
 pub(crate) struct Directory {
     live: Mutex<HashMap<UnitUid, watch::Sender<Entry>>>,
     execs: Mutex<HashMap<(UnitUid, u64), oneshot::Sender<ExecExit>>>,
     next_exec: AtomicU64,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self { live: Mutex::default(), execs: Mutex::default(), next_exec: AtomicU64::new(random_u32().into()) }
+    }
+}
+
+/// Where ids begin, so that those of a former agent, which may still be in use, are not met again.
+pub(crate) fn random_u32() -> u32 {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).expect("the kernel's random source is always there on Linux");
+    u32::from_ne_bytes(random)
 }
 
 impl Directory {

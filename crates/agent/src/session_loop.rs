@@ -10,7 +10,7 @@ use model::{UnitUid, unit::observed::StopObserved};
 use runtime::launch::SealedImage;
 use session::client::{FromServer, Session, SessionError, join};
 use session::{Assignment, Desired, NodeRegistration};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,6 +75,26 @@ fn open(config: Config) -> Result<NodeContext, AgentError> {
     Ok(NodeContext::new(config, images, volumes, host, supervisor))
 }
 
+/// Removes what Units have left that are not here any more: those of an earlier boot, and those that `down` has killed.
+fn sweep(node: &NodeContext, known: &BTreeSet<String>) {
+    for unit in node.images.holders().unwrap_or_default() {
+        if !known.contains(&unit)
+            && let Err(error) = node.images.release(&unit)
+        {
+            tracing::warn!(unit, %error, "a unit that is gone still holds its images");
+        }
+    }
+    if let Err(error) = node.volumes.gc(known) {
+        tracing::warn!(error = %crate::unit::chain(&error), "volumes of units that are gone stay behind");
+    }
+    let scratch = std::fs::read_dir(node.config.scratch_dir()).into_iter().flatten().flatten();
+    for folder in scratch.filter(|f| !known.contains(&*f.file_name().to_string_lossy())) {
+        if let Err(error) = std::fs::remove_dir_all(folder.path()) {
+            tracing::warn!(path = %folder.path().display(), %error, "writable layers of a unit that is gone stay behind");
+        }
+    }
+}
+
 struct Agent {
     node: Arc<NodeContext>,
     actors: BTreeMap<UnitUid, mpsc::Sender<Control>>,
@@ -89,7 +109,9 @@ impl Agent {
     /// Goes on with every Unit that a former agent has left.
     fn adopt(&mut self) {
         let Ok(folders) = std::fs::read_dir(self.node.config.units_dir()) else { return };
-        for folder in folders.flatten() {
+        let folders: Vec<_> = folders.flatten().collect();
+        sweep(&self.node, &folders.iter().map(|f| f.file_name().to_string_lossy().into_owned()).collect());
+        for folder in folders {
             match Journal::load(&folder.path()) {
                 Some(journal) => self.spawn(journal),
                 // It died before its first word: the server still says what is to run.
@@ -163,7 +185,7 @@ impl Agent {
         }
         self.newest = step.revision;
         if step.complete {
-            let wanted: std::collections::BTreeSet<&UnitUid> = step.assignments.iter().map(|a| &a.unit.uid).collect();
+            let wanted: BTreeSet<&UnitUid> = step.assignments.iter().map(|a| &a.unit.uid).collect();
             let absent: Vec<UnitUid> = self.actors.keys().filter(|uid| !wanted.contains(uid)).cloned().collect();
             for uid in absent {
                 self.control(&uid, Control::Gone).await;

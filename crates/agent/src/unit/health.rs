@@ -5,7 +5,7 @@
 //! counts: whoever waits for HEALTHY waits for the program, not for a timer.
 
 use super::Actor;
-use crate::directory::FIRST_PROBE;
+use crate::directory::{FIRST_PROBE, random_u32};
 use model::unit::Health;
 use model::unit::spec::HealthCheck;
 use runtime::protocol::{ExecExit, ExecIo, ExecSpec, Request};
@@ -34,7 +34,7 @@ struct Probe {
 
 impl Probes {
     pub(super) fn new(count: usize) -> Self {
-        Self { all: (0..count).map(|_| None).collect(), next_exec: FIRST_PROBE }
+        Self { all: (0..count).map(|_| None).collect(), next_exec: FIRST_PROBE + u64::from(random_u32()) }
     }
 
     pub(super) fn begin(&mut self, index: usize, check: Option<&HealthCheck>) {

@@ -119,6 +119,11 @@ impl Actor {
         for exit in state.exits {
             self.exited(&exit);
         }
+        for (index, spec) in self.journal.assignment.spec.clone().containers.iter().enumerate() {
+            if self.journal.containers[index].state == ContainerState::Running {
+                self.probes.begin(index, spec.health_check.as_ref());
+            }
+        }
     }
 
     async fn find_images(&mut self) -> Result<Vec<Arc<StoredImage>>, PrepareError> {
