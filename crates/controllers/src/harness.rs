@@ -1,7 +1,7 @@
 //! The one loop that every controller runs in: wake, look, plan, commit; knows no controller.
 
 use model::{Snapshot, Timestamp};
-use records::{CommitError, Records, Wake};
+use records::{CommitError, Freshness, Records, Wake};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,7 @@ pub async fn run<C: Controller>(mut controller: C, records: Records) {
             Err(error) => {
                 tracing::warn!(controller = C::NAME, error = %words(&error), "a turn failed; trying again");
                 tokio::time::sleep(backoff).await;
+                catch_up(&records).await;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
                 conflicts = 0;
                 continue;
@@ -53,6 +54,13 @@ pub async fn run<C: Controller>(mut controller: C, records: Records) {
         if !wait(&controller, &mut touched, &records, next).await {
             return;
         }
+    }
+}
+
+/// A commit that was not answered may have been applied: nothing is planned on less than what is stored now.
+async fn catch_up(records: &Records) {
+    if let Ok(status) = records.status().await {
+        records.snapshot(Freshness::AtLeast(status.revision.0)).await;
     }
 }
 

@@ -78,8 +78,19 @@ impl Draft {
         self
     }
 
-    /// How many more writes fit.
+    /// How many more writes fit: none once half of a commit's bytes are used, so that the next record fits for certain.
     pub fn room(&self) -> usize {
+        if self.bytes() > store::MAX_COMMIT_BYTES / 2 {
+            return 0;
+        }
         store::MAX_WRITES.saturating_sub(self.writes.len()).min(store::MAX_COMPARES.saturating_sub(self.compares.len()))
+    }
+
+    fn bytes(&self) -> usize {
+        let written = self.writes.iter().map(|write| match write {
+            Write::Put { key, value, .. } => key.len() + value.len(),
+            Write::Delete { key } => key.len(),
+        });
+        written.sum::<usize>() + self.compares.iter().map(|compare| compare.key.len()).sum::<usize>()
     }
 }

@@ -13,7 +13,7 @@ mod view;
 
 pub use draft::{CommitError, Draft};
 pub use keys::Record;
-pub use touched::{Touched, TouchedReceiver, Wake};
+pub use touched::{Touched, TouchedReceiver, UnitChange, Wake};
 pub use view::OpenError;
 
 use model::{Snapshot, Timestamp};
@@ -44,7 +44,8 @@ pub struct Records {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     current: watch::Receiver<Arc<Snapshot>>,
-    touched: broadcast::Sender<Arc<Touched>>,
+    /// The view's: followers end when it does.
+    touched: broadcast::WeakSender<Arc<Touched>>,
 }
 
 impl Records {
@@ -87,7 +88,9 @@ impl Records {
 
     /// What every revision touched, from now on.
     pub fn touched(&self) -> TouchedReceiver {
-        TouchedReceiver::new(self.touched.subscribe(), self.current.clone())
+        let live = self.touched.upgrade().map(|touched| touched.subscribe());
+        // Of a view that has ended, a receiver that ends at once.
+        TouchedReceiver::new(live.unwrap_or_else(|| broadcast::channel(1).1), self.current.clone())
     }
 
     /// Applies a draft as a whole and returns the snapshot that shows it.

@@ -5,14 +5,18 @@ use model::{NodeId, Snapshot};
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
+/// Before and after.
+pub type UnitChange = (Option<Arc<Unit>>, Option<Arc<Unit>>);
+
 /// One revision's changes, by what they concern.
 #[derive(Clone, Default, Debug)]
 pub struct Touched {
     pub revision: u64,
     /// Before and after of each Unit; one of both is there.
-    pub units: Vec<(Option<Arc<Unit>>, Option<Arc<Unit>>)>,
+    pub units: Vec<UnitChange>,
     pub nodes: Vec<NodeId>,
-    /// Records of any other kind.
+    /// Records of any other kind that a loop may decide on; specs and ledgers change with their Units, families and settings
+    /// matter to requests only.
     pub others: bool,
 }
 

@@ -11,7 +11,7 @@ use crate::draft::{CommitError, Draft};
 use crate::keys::{encode_unit, unit_key};
 use crate::{Records, codec};
 use model::snapshot::Versioned;
-use model::unit::{Observed, Placement, StopIntent, Unit, UnitSpec};
+use model::unit::{Lifecycle, Observed, Placement, StopIntent, Unit, UnitSpec};
 use model::{NodeId, Snapshot, SpecHash, UnitName, UnitUid};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -56,14 +56,14 @@ pub fn spec_hash(spec: &UnitSpec) -> SpecHash {
     SpecHash::new(hex::encode(&digest[..16]))
 }
 
-/// Asks a Unit to stop. Returns what it merged to; None if there is no such Unit or it has stopped.
+/// Asks a Unit to stop; one that has stopped is left as it is. Returns the Unit as it is then; None if there is no such Unit.
 pub async fn stop(records: &Records, name: &UnitName, wish: StopIntent) -> Result<Option<Arc<Unit>>, CommitError> {
     amend(records, name, |unit| {
-        if unit.observed.lifecycle == model::unit::Lifecycle::Stopped {
+        if unit.observed.lifecycle == Lifecycle::Stopped {
             return None;
         }
         let intent = unit.intent.merge(wish.clone());
-        Some(Unit { intent, ..unit.clone() })
+        (intent != unit.intent).then(|| Unit { intent, ..unit.clone() })
     })
     .await
 }
@@ -91,8 +91,9 @@ fn replace(draft: &mut Draft, seen: &Versioned<Unit>, next: &Unit) {
     draft.writes.push(Write::put(key, value));
 }
 
-/// Commits an observation. An older lifecycle never replaces a newer one, a node speaks only for its own Units, and an
-/// observation that changes nothing is not written. Returns whether the Unit exists and is that node's.
+/// Commits an observation. An older lifecycle never replaces a newer one, nothing replaces the observation that a Unit has
+/// stopped, a node speaks only for its own Units, and an observation that changes nothing is not written. Returns whether the
+/// Unit exists and is that node's.
 pub async fn observe(
     records: &Records,
     node: &NodeId,
@@ -101,14 +102,16 @@ pub async fn observe(
 ) -> Result<bool, CommitError> {
     let snapshot = records.current();
     let Some(name) = snapshot.unit_by_uid(uid).map(|u| u.name.clone()) else { return Ok(false) };
-    let mut is_mine = true;
-    amend(records, &name, |unit| {
-        is_mine = unit.placement.node() == Some(node);
-        let moves = is_mine && unit.observed.admits(observed) && unit.observed != *observed;
+    let mut is_mine = false;
+    let unit = amend(records, &name, |unit| {
+        is_mine = unit.placement.node() == Some(node) && unit.uid == *uid;
+        // The first word of its end is the true one: a later one comes from somebody who no longer knew the Unit.
+        let is_open = unit.observed.lifecycle != Lifecycle::Stopped;
+        let moves = is_mine && is_open && unit.observed.admits(observed) && unit.observed != *observed;
         moves.then(|| Unit { observed: observed.clone(), ..unit.clone() })
     })
     .await?;
-    Ok(is_mine)
+    Ok(is_mine && unit.is_some())
 }
 
 /// Re-merges one group until it goes through. `change` answers None when nothing is to be written.

@@ -39,11 +39,12 @@ pub(crate) struct View {
 impl View {
     pub(crate) async fn load(
         store: Arc<dyn Store>,
-    ) -> Result<(Self, watch::Receiver<Arc<Snapshot>>, broadcast::Sender<Arc<Touched>>), OpenError> {
+    ) -> Result<(Self, watch::Receiver<Arc<Snapshot>>, broadcast::WeakSender<Arc<Touched>>), OpenError> {
         let snapshot = read_all(&*store).await?;
         let (publish, current) = watch::channel(Arc::new(snapshot.clone()));
         let (touched, _) = broadcast::channel(FOLLOWER_BACKLOG);
-        Ok((Self { store, snapshot, publish, touched: touched.clone() }, current, touched))
+        let followed = touched.downgrade();
+        Ok((Self { store, snapshot, publish, touched }, current, followed))
     }
 
     /// Follows the store until it fails.
@@ -76,9 +77,14 @@ impl View {
 
     fn apply(&mut self, revision: u64, changes: &[Change]) -> Result<Touched, OpenError> {
         let mut touched = Touched { revision, ..Touched::default() };
-        // Specs first: a Unit's reservation is its spec's.
-        let is_spec = |change: &&Change| change.key.starts_with(b"spec/");
-        for change in changes.iter().filter(is_spec).chain(changes.iter().filter(|c| !is_spec(c))) {
+        // A Unit's reservation is its spec's: new specs come before every Unit, deleted ones go after.
+        let mut ordered: Vec<&Change> = changes.iter().collect();
+        ordered.sort_by_key(|change| match (change.key.starts_with(b"spec/"), &change.current) {
+            (true, Some(_)) => 0,
+            (false, _) => 1,
+            (true, None) => 2,
+        });
+        for change in ordered {
             apply(&mut self.snapshot, change.current.as_deref(), &change.key, &mut touched)?;
         }
         self.snapshot.revision = revision;
