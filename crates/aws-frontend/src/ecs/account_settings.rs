@@ -1,5 +1,8 @@
 //! The account settings of ECS: their names, values and defaults, and which one holds for whom; no operation.
 
+#[cfg(test)]
+mod tests;
+
 use super::errors;
 use crate::context::{Caller, Context};
 use aws_api::ecs::{Setting, values::setting_name, values::setting_type};

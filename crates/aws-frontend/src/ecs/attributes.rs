@@ -1,5 +1,8 @@
 //! Attributes that users give to container instances: how requests name their targets and what they may be; no operation.
 
+#[cfg(test)]
+mod tests;
+
 use super::{arn, errors, instance};
 use aws_api::ecs::{Attribute, errors as shapes, values::target_type};
 use aws_protocol::ServiceError;

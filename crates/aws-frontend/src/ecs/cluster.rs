@@ -3,6 +3,8 @@
 pub(super) mod capacity;
 pub(super) mod configuration;
 pub(super) mod settings;
+#[cfg(test)]
+mod tests;
 
 use super::{account_settings, task};
 use model::ecs::{Cluster, ClusterStatus};

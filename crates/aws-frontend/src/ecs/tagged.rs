@@ -1,5 +1,8 @@
 //! Resources that have tags: found by their ARN, read and written alike whatever they are; the rules of tags are in `tags`.
 
+#[cfg(test)]
+mod tests;
+
 use super::task::{self, reference};
 use super::{arn, errors, instance};
 use aws_api::ecs::errors as shapes;
