@@ -91,7 +91,7 @@ async fn only_what_was_set_is_listed_unless_effective_settings_are_asked_for() {
     assert_eq!(list(&context, json!({})).await, []);
     put(&context, json!({ "name": LOG_MODE, "value": "blocking", "principalArn": USER })).await.unwrap();
     let own = (LOG_MODE.to_owned(), "blocking".to_owned(), USER.to_owned());
-    assert_eq!(list(&context, json!({ "principalArn": USER })).await, [own.clone()]);
+    assert_eq!(list(&context, json!({ "principalArn": USER })).await, std::slice::from_ref(&own));
     let mut all = Vec::new();
     let mut input = json!({ "principalArn": USER, "effectiveSettings": true });
     loop {
