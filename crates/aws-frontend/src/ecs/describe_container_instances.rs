@@ -141,7 +141,8 @@ fn attributes(node: &Node, membership: &Membership) -> Vec<Attribute> {
     seen_attributes(node, membership).into_iter().map(attribute).collect()
 }
 
-/// Rises with whatever changes what is shown of the instance, and never falls (ECS API: ContainerInstance.version).
+/// Rises with each change of the node, of its membership and with each task bound to it, and never falls (ECS API:
+/// ContainerInstance.version). What a task does afterwards is in the task's own version.
 fn version(snapshot: &Snapshot, cluster: &Cluster, node: &Versioned<Node>) -> i64 {
     let membership = snapshot.memberships.get(&(cluster.id.clone(), node.id.clone())).map_or(0, |m| m.version);
     let ledger = snapshot.ledgers.get(&node.id).map_or(0, |ledger| ledger.version);
