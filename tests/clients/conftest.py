@@ -22,7 +22,7 @@ def pytest_sessionstart():
 def archives(tmp_path_factory):
     """The image archive of the run."""
     path = tmp_path_factory.mktemp("images") / "busybox.tar"
-    return images.write_tar(path, images.docker_archive([images.busybox_layer()], images.CONFIG))
+    return images.busybox(path)
 
 
 def start(data_dir, archive, *args):
@@ -105,25 +105,3 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("0.0.0.0", 0))
         return probe.getsockname()[1]
-
-
-@pytest.fixture
-def refused():
-    """`with refused(code, *words)`: the call inside must be refused with this code, in a sentence with these words."""
-
-    @contextlib.contextmanager
-    def refuse(code, *words):
-        with pytest.raises(botocore.exceptions.ClientError) as refusal:
-            yield
-        error = refusal.value.response["Error"]
-        assert error["Code"] == code, error
-        assert all(word in error["Message"] for word in words), error
-
-    return refuse
-
-
-@pytest.fixture
-def free_port():
-    """A TCP port that nobody on this machine uses."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]

@@ -10,8 +10,12 @@ import tarfile
 BUSYBOX = pathlib.Path("/bin/busybox")
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/home/app:/bin/sh\n"
 GROUP = b"root:x:0:\napp:x:1000:\nextra:x:1001:app\n"
-#: What the image that the tests run says about itself.
-CONFIG = {"Env": ["PATH=/bin"], "Cmd": ["sh"]}
+
+
+def busybox(path, **config):
+    """Writes a `docker save` archive of the image that the tests run; `config` adds settings such as User or Volumes."""
+    config = {"Env": ["PATH=/bin", "FROM_IMAGE=yes"], "Cmd": ["sh"], **config}
+    return write_tar(path, docker_archive([busybox_layer()], config))
 
 
 def busybox_layer():
