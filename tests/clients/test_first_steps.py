@@ -75,9 +75,10 @@ def test_clients_find_a_task_by_any_of_its_names(aws):
 
 def test_states_and_timestamps_come_in_order(aws):
     task = aws.finished("exit 0")
-    moments = ["createdAt", "pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt", "executionStoppedAt", "stoppedAt"]
-    times = [task[m] for m in moments]
+    moments = ["createdAt", "pullStartedAt", "pullStoppedAt", "startedAt", "stoppingAt", "stoppedAt"]
+    times = [task[moment] for moment in moments]
     assert times == sorted(times)
+    assert task["createdAt"] <= task["executionStoppedAt"] <= task["stoppedAt"]
     assert (task["lastStatus"], task["desiredStatus"]) == ("STOPPED", "STOPPED")
     assert (task["stopCode"], task["stoppedReason"]) == ("EssentialContainerExited", "Essential container in task exited")
 
