@@ -22,6 +22,8 @@ const BATCH_BYTES: usize = 900 << 10;
 const EVENT_OVERHEAD: usize = 26;
 /// Batches that may wait for the session.
 const QUEUE: usize = 64;
+/// How long a container's start waits for the server to say whether its lines have a place.
+const ANNOUNCE: Duration = Duration::from_secs(2);
 /// The wait before a refused batch is sent again.
 const REFUSED: Duration = Duration::from_secs(1);
 
@@ -73,6 +75,16 @@ impl Shipper {
         }
     }
 
+    /// Asks whether there is a place for a container's lines, and makes it; the words of a refusal are the server's. A server
+    /// that cannot be asked in time keeps no container from starting.
+    pub(crate) async fn announce(&self, source: &Source) -> Result<(), String> {
+        let asked = self.send(source.batch(0, Vec::new()));
+        match tokio::time::timeout(ANNOUNCE, asked).await {
+            Ok(Some(refused)) => Err(refused),
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+
     /// Sends one batch; returns when the server has it. None is success, words are a refusal.
     async fn send(&self, batch: LogBatch) -> Option<String> {
         let (done, wait) = oneshot::channel();
@@ -98,6 +110,21 @@ pub(crate) struct Source {
     pub shipped: u64,
     /// Bytes between that place and the file's present end.
     pub behind: u64,
+}
+
+impl Source {
+    fn batch(&self, sequence: u64, events: Vec<LogEvent>) -> LogBatch {
+        LogBatch {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            group: self.group.clone(),
+            stream: self.stream.clone(),
+            create_group: self.create_group,
+            producer: self.producer.clone(),
+            sequence,
+            events,
+        }
+    }
 }
 
 /// Ships until the attempt has ended and everything is sent. `unit` closes when the Unit has ended.
@@ -154,18 +181,14 @@ async fn ship_lines(node: &NodeContext, source: &Source, lines: Vec<Line>, end: 
     let batches = split(lines);
     let count = batches.len() as u64;
     for (index, events) in batches.into_iter().enumerate() {
-        let batch = LogBatch {
-            account: source.account.clone(),
-            region: source.region.clone(),
-            group: source.group.clone(),
-            stream: source.stream.clone(),
-            create_group: source.create_group,
-            producer: source.producer.clone(),
-            // Ascending, and the same for the same lines after a crash: places within a read are told apart by count.
-            sequence: (end - (count - 1 - index as u64)).max(1),
-            events,
-        };
+        // Ascending, and the same for the same lines after a crash: places within a read are told apart by count.
+        let sequence = (end - (count - 1 - index as u64)).max(1);
+        let batch = source.batch(sequence, events);
         while let Some(refused) = node.shipper.send(batch.clone()).await {
+            if node.directory.follow(&source.uid).is_none() {
+                tracing::warn!(unit = %source.uid, container = source.container, refused, "the last log lines of an ended unit are refused; giving up on them");
+                return;
+            }
             tracing::warn!(unit = %source.uid, container = source.container, refused, "log lines were refused; trying again");
             tokio::time::sleep(REFUSED).await;
         }

@@ -20,26 +20,32 @@ pub(super) struct Shipping {
 }
 
 impl Actor {
-    /// Begins with a fresh attempt, whose log file is there and empty from its present end on.
-    pub(super) fn ship_logs(&mut self, index: usize) {
-        self.begin_shipping(index, 0, 0);
+    /// Begins with a fresh attempt, whose log file is there and empty from its present end on. An error is the server's refusal
+    /// to take its lines.
+    pub(super) async fn ship_logs(&mut self, index: usize) -> Result<(), String> {
+        let Some(source) = self.log_source(index, 0, 0) else { return Ok(()) };
+        self.node.shipper.announce(&source).await?;
+        self.begin_shipping(source);
+        Ok(())
     }
 
     /// Goes on where an earlier agent was: what the supervisor knows as acknowledged is shipped.
     pub(super) fn resume_logs(&mut self, container: &str, log: &LogState) {
-        if let Some(index) = self.index_of(container) {
-            self.begin_shipping(index, log.acked, log.written.saturating_sub(log.acked));
+        let index = self.index_of(container);
+        let behind = log.written.saturating_sub(log.acked);
+        if let Some(source) = index.and_then(|i| self.log_source(i, log.acked, behind)) {
+            self.begin_shipping(source);
         }
     }
 
-    fn begin_shipping(&mut self, index: usize, shipped: u64, behind: u64) {
+    /// Where a container's lines come from and go to; None if they stay on the node.
+    fn log_source(&self, index: usize, shipped: u64, behind: u64) -> Option<Source> {
         let unit = &self.journal.assignment.unit;
         let spec = &self.journal.assignment.spec.containers[index];
-        let LogSink::Stream { group, stream, create_group, .. } = &spec.log else { return };
-        let Some(entry) = self.node.directory.follow(&unit.uid) else { return };
+        let LogSink::Stream { group, stream, create_group, .. } = &spec.log else { return None };
         let progress = &self.journal.containers[index];
         let scope = &unit.name.cluster().scope;
-        let source = Source {
+        Some(Source {
             uid: unit.uid.clone(),
             container: spec.name.clone(),
             attempt: progress.attempt,
@@ -52,7 +58,11 @@ impl Actor {
             log_file: self.node.config.logs_dir().join(unit.uid.as_str()).join(format!("{}.log", spec.name)),
             shipped,
             behind,
-        };
+        })
+    }
+
+    fn begin_shipping(&mut self, source: Source) {
+        let Some(entry) = self.node.directory.follow(&source.uid) else { return };
         let (end, ended) = oneshot::channel();
         #[allow(
             clippy::disallowed_methods,

@@ -83,7 +83,12 @@ impl Actor {
         link.tell(Request::Create { attempt, spec: Box::new(spec) })
             .await
             .map_err(|e| words("CannotCreateContainerError", &e))?;
-        self.ship_logs(index);
+        let refused = |words| {
+            format!(
+                "CannotStartContainerError: failed to initialize logging driver: failed to create Cloudwatch log stream: {words}"
+            )
+        };
+        self.ship_logs(index).await.map_err(refused)?;
         let link = self.link().map_err(|e| words("CannotStartContainerError", &e))?;
         match link.call(Request::Start { container: name, attempt }, Vec::new()).await {
             Ok((Reply::Started { started_at_unix_ms, .. }, _)) => Ok(started_at_unix_ms),
