@@ -89,3 +89,98 @@ impl<'a> Filter<'a> {
         format!("ListTasks/{}/{}/{}", cluster.name, self.desired_status, filters.join("/"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::definition;
+    use crate::testing::stage::{Stage, awsvpc, call, json, network};
+    use aws_api::ecs::{RunTaskInput, StopTaskInput};
+    use serde_json::{Value, json};
+
+    async fn list(stage: &Stage, input: Value) -> Result<Vec<String>, ServiceError> {
+        Ok(list_tasks(stage.context.clone(), json(input)).await?.task_arns.unwrap())
+    }
+
+    /// Two tasks of `web`, one of them started by `cron`; one of `vpc` on Fargate; one of `web` that is stopped.
+    async fn four_tasks() -> (Stage, [String; 4]) {
+        let stage = Stage::new().await;
+        stage.register(definition("web")).await;
+        stage.register(awsvpc("vpc")).await;
+        let calls = [
+            call("web"),
+            RunTaskInput { started_by: Some("cron".to_owned()), ..call("web") },
+            RunTaskInput { launch_type: Some("FARGATE".to_owned()), network_configuration: network(), ..call("vpc") },
+            call("web"),
+        ];
+        let mut arns = Vec::new();
+        for call in calls {
+            arns.push(stage.run(call).await.unwrap().tasks.unwrap().remove(0).task_arn.unwrap());
+        }
+        let stop = StopTaskInput { task: Some(arns[3].clone()), ..Default::default() };
+        super::super::stop_task::stop_task(stage.context.clone(), stop).await.unwrap();
+        (stage, arns.try_into().unwrap())
+    }
+
+    #[tokio::test]
+    async fn each_filter_lists_what_it_says_and_running_is_the_default() {
+        let (stage, [plain, cron, fargate, stopped]) = four_tasks().await;
+        let node = stage.context.records().current().nodes.keys().next().unwrap().clone();
+        let instance = instance::instance_id(&stage.cluster("default"), &node);
+        for (input, mut expected) in [
+            (json!({}), vec![&plain, &cron, &fargate]),
+            (json!({"desiredStatus": "STOPPED"}), vec![&stopped]),
+            (json!({"desiredStatus": "PENDING"}), vec![]),
+            (json!({"family": "vpc"}), vec![&fargate]),
+            (json!({"family": "nothing"}), vec![]),
+            (json!({"startedBy": "cron"}), vec![&cron]),
+            (json!({"launchType": "EC2"}), vec![&plain, &cron]),
+            (json!({"launchType": "FARGATE"}), vec![&fargate]),
+            (json!({"launchType": "EXTERNAL"}), vec![]),
+            (json!({"containerInstance": instance}), vec![&plain, &cron]),
+            (json!({"containerInstance": instance, "desiredStatus": "STOPPED", "family": "web"}), vec![&stopped]),
+            (json!({"daemonName": "nothing"}), vec![]),
+        ] {
+            expected.sort();
+            let listed = list(&stage, input.clone()).await.unwrap();
+            assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{input}");
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_join_to_the_whole_list_and_a_token_is_good_for_its_own_list_only() {
+        let (stage, _) = four_tasks().await;
+        let whole = list(&stage, json!({})).await.unwrap();
+        let (mut walked, mut token) = (Vec::new(), None);
+        loop {
+            let input = json(json!({"maxResults": 1, "nextToken": token}));
+            let page = list_tasks(stage.context.clone(), input).await.unwrap();
+            walked.extend(page.task_arns.unwrap());
+            token = page.next_token;
+            let Some(token) = &token else { break };
+            let error = list(&stage, json!({"nextToken": token, "family": "web"})).await.unwrap_err();
+            assert_eq!(error.code, "InvalidParameterException");
+        }
+        assert_eq!(walked, whole);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_listed_is_refused() {
+        let (stage, _) = four_tasks().await;
+        for (input, code, sentence) in [
+            (json!({"cluster": "nowhere"}), "ClusterNotFoundException", "Cluster not found."),
+            (json!({"serviceName": "web"}), "ServiceNotFoundException", "Service not found."),
+            (json!({"startedBy": "a", "family": "b"}), "InvalidParameterException", "cannot specify startedBy"),
+            (json!({"startedBy": "a", "launchType": "EC2"}), "InvalidParameterException", "cannot specify startedBy"),
+            (json!({"containerInstance": "nothing"}), "InvalidParameterException", "was not found"),
+            (json!({"maxResults": 0}), "InvalidParameterException", "between 1 and 100"),
+            (json!({"maxResults": 101}), "InvalidParameterException", "between 1 and 100"),
+            (json!({"desiredStatus": "ASLEEP"}), "InvalidParameterException", "desiredStatus"),
+            (json!({"nextToken": "x"}), "InvalidParameterException", "Invalid token"),
+        ] {
+            let error = list(&stage, input.clone()).await.unwrap_err();
+            assert_eq!(error.code, code, "{input}");
+            assert!(error.message.contains(sentence), "{error}");
+        }
+    }
+}

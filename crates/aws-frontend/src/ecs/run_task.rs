@@ -34,7 +34,10 @@ pub(crate) async fn run_task(context: Context, input: RunTaskInput) -> Result<Ru
         let cluster = reference::cluster(&snapshot, context.scope(), input.cluster.as_deref())?;
         let token = Token::read(&cluster.id, &input)?;
         if let Some(names) = token.as_ref().map(|token| token.first_call(&snapshot)).transpose()?.flatten() {
-            return repeat(&context, &names).await;
+            match repeat(&context, &names).await? {
+                Some(answer) => return Ok(answer),
+                None => continue,
+            }
         }
         let definition = request::definition(&snapshot, context.scope(), input.task_definition.as_deref())?;
         let (admission, units) = plan(&context, &snapshot, cluster, definition, &input, count)?;
@@ -138,13 +141,16 @@ pub(super) fn draft(
     draft
 }
 
-/// A call that was made before: its tasks as they are, once each has a node or none.
-async fn repeat(context: &Context, names: &[UnitName]) -> Result<RunTaskOutput, ServiceError> {
+/// The answer to a call that was made before: its tasks as they are, once each has a node or none. None if no node took any.
+async fn repeat(context: &Context, names: &[UnitName]) -> Result<Option<RunTaskOutput>, ServiceError> {
     let decided = |snapshot: &Snapshot| {
         let undecided = names.iter().filter_map(|name| snapshot.units.get(name)).any(|unit| unit.awaits_placement());
         (!undecided).then(|| token::show(snapshot, names))
     };
-    let tasks =
-        context.records().wait_for(decided).await.ok_or_else(|| errors::server("The server is shutting down."))?;
-    Ok(RunTaskOutput { tasks: Some(tasks), failures: Some(Vec::new()) })
+    let shutting_down = || errors::server("The server is shutting down. The tasks were accepted; list them later.");
+    let tasks = context.records().wait_for(decided).await.ok_or_else(shutting_down)?;
+    if tasks.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(RunTaskOutput { tasks: Some(tasks), failures: Some(Vec::new()) }))
 }

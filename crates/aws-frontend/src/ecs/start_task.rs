@@ -111,3 +111,103 @@ fn find(snapshot: &Snapshot, cluster: &ClusterId, reference: &str) -> Result<Nod
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::definition;
+    use crate::testing::stage::{Stage, json, pairs};
+    use model::ecs::Membership;
+    use model::unit::Refusal;
+    use model::unit::placement::Shortage;
+    use records::Draft;
+    use serde_json::{Value, json};
+
+    async fn start(stage: &Stage, input: Value) -> Result<StartTaskOutput, ServiceError> {
+        start_task(stage.context.clone(), json(input)).await
+    }
+
+    async fn stage() -> (Stage, [String; 2]) {
+        let stage = Stage::new().await;
+        stage.node("n2").await;
+        stage.register(definition("web")).await;
+        let ids = ["n1", "n2"].map(|node| instance::instance_id(&stage.cluster("default"), &NodeId::new(node)));
+        (stage, ids)
+    }
+
+    #[tokio::test]
+    async fn each_instance_by_id_or_arn_gets_its_task() {
+        let (stage, [one, two]) = stage().await;
+        let arn = arn::container_instance(&stage.cluster("default"), &two);
+        let input = json!({"taskDefinition": "web", "containerInstances": [one, arn], "startedBy": "me",
+            "enableECSManagedTags": true, "group": "g"});
+        let answer = start(&stage, input).await.unwrap();
+        assert_eq!(answer.failures.unwrap(), []);
+        let tasks = answer.tasks.unwrap();
+        let on: Vec<&str> =
+            tasks.iter().map(|t| t.container_instance_arn.as_deref().unwrap().rsplit('/').next().unwrap()).collect();
+        assert_eq!(on, [one, two]);
+        let task = tasks[0].clone();
+        assert_eq!((task.started_by.as_deref(), task.group.as_deref()), (Some("me"), Some("g")));
+        assert_eq!(pairs(task.tags)["aws:ecs:clusterName"], "default");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_instance_is_missing_and_a_deregistered_one_inactive_while_the_others_run() {
+        let (stage, [one, two]) = stage().await;
+        let id = (stage.cluster("default"), NodeId::new("n2"));
+        let membership = (*stage.context.records().current().membership(&id.0, &id.1)).clone();
+        let mut draft = Draft::new();
+        draft.create(&id, &Membership { status: MembershipStatus::Inactive, ..membership });
+        stage.context.records().commit(draft).await.unwrap();
+        let input = json!({"taskDefinition": "web", "containerInstances": [one, two, "nothing"]});
+        let answer = start(&stage, input).await.unwrap();
+        assert_eq!(answer.tasks.unwrap().len(), 1);
+        let failures = answer.failures.unwrap();
+        let reasons: Vec<_> = failures.iter().map(|failure| failure.reason.as_deref().unwrap()).collect();
+        assert_eq!(reasons, ["INACTIVE", "MISSING"]);
+        assert!(failures[1].arn.as_deref().unwrap().ends_with("container-instance/default/nothing"));
+    }
+
+    #[tokio::test]
+    async fn only_unknown_instances_make_no_task() {
+        let (stage, _) = stage().await;
+        let before = stage.context.records().current().revision;
+        let answer = start(&stage, json!({"taskDefinition": "web", "containerInstances": ["a", "b"]})).await.unwrap();
+        assert_eq!((answer.tasks.unwrap().len(), answer.failures.unwrap().len()), (0, 2));
+        assert_eq!(stage.context.records().current().revision, before);
+    }
+
+    #[tokio::test]
+    async fn an_instance_without_room_is_a_failure() {
+        let (stage, [one, _]) = stage().await;
+        let main = Shortage::Memory;
+        stage.refuse(Refusal { nodes: vec![(NodeId::new("n1"), main.clone())], main });
+        let answer = start(&stage, json!({"taskDefinition": "web", "containerInstances": [one]})).await.unwrap();
+        assert_eq!(answer.failures.unwrap()[0].reason.as_deref(), Some("RESOURCE:MEMORY"));
+    }
+
+    #[tokio::test]
+    async fn what_run_task_refuses_is_refused_here_too() {
+        let (stage, [one, _]) = stage().await;
+        let with = |more: Value| {
+            let mut input = json!({"taskDefinition": "web", "containerInstances": [one]});
+            more.as_object().unwrap().iter().for_each(|(key, value)| input[key] = value.clone());
+            input
+        };
+        let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-a"]}});
+        for (input, code, sentence) in [
+            (with(json!({"containerInstances": []})), "InvalidParameterException", "cannot be empty"),
+            (with(json!({"containerInstances": vec!["a"; 11]})), "InvalidParameterException", "at most 10"),
+            (with(json!({"taskDefinition": "nothing"})), "ClientException", "TaskDefinition not found."),
+            (with(json!({"cluster": "nowhere"})), "ClusterNotFoundException", "Cluster not found."),
+            (with(json!({"group": "service:x"})), "InvalidParameterException", "namespace"),
+            (with(json!({"networkConfiguration": network})), "InvalidParameterException", "is not valid"),
+            (with(json!({"propagateTags": "SERVICE"})), "InvalidParameterException", "propagateTags"),
+        ] {
+            let error = start(&stage, input).await.unwrap_err();
+            assert_eq!(error.code, code, "{error}");
+            assert!(error.message.contains(sentence), "{error}");
+        }
+    }
+}

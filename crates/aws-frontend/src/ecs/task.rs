@@ -4,6 +4,8 @@ mod attachment;
 mod container;
 pub(crate) mod reference;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use status::{desired_status, is_over};
 

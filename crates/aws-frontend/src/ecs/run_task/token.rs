@@ -75,8 +75,8 @@ impl Token {
     }
 }
 
-/// Tasks as they are now.
+/// Tasks as they are now, without those that no node took.
 pub(super) fn show(snapshot: &Snapshot, names: &[UnitName]) -> Vec<Task> {
-    let units = names.iter().filter_map(|name| snapshot.units.get(name));
+    let units = names.iter().filter_map(|name| snapshot.units.get(name)).filter(|unit| reference::is_task(unit));
     units.map(|unit| task::convert(snapshot, unit, unit.version, Tags::Shown)).collect()
 }

@@ -59,7 +59,7 @@ async fn all_tasks_of_a_call_are_one_commit() {
     let input = RunTaskInput { count: Some(10), client_token: Some("t".into()), ..call("web") };
     let records = stage.context.records().clone();
     let wait =
-        records.wait_for(|snapshot| (snapshot.units.len() > 0).then_some((snapshot.revision, snapshot.units.len())));
+        records.wait_for(|snapshot| (!snapshot.units.is_empty()).then_some((snapshot.revision, snapshot.units.len())));
     let (run, seen) = tokio::join!(
         async {
             let call = stage.run(input);
