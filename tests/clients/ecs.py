@@ -8,6 +8,7 @@ import uuid
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from instance import eventually
 
@@ -33,9 +34,13 @@ class Aws:
 
     def __init__(self, instance):
         self.instance = instance
+        self.started = []
+        self.reconnect()
+
+    def reconnect(self):
+        """Takes up what `bayplan env` says now: after another `up` the address may be a new one."""
         self.ecs, self.sts = self.client("ecs"), self.client("sts")
         self.logs, self.ec2 = self.client("logs"), self.client("ec2")
-        self.started = []
 
     def client(self, service, **overrides):
         env = self.instance.settings
@@ -134,12 +139,12 @@ class Aws:
 
     def stop_all(self):
         """Asks every task that a test has started to stop, and waits for none."""
-        for cluster, task in self.started:
+        started, self.started = self.started, []
+        for cluster, task in started:
             try:
                 self.ecs.stop_task(cluster=cluster, task=task, reason="the test is over")
-            except self.ecs.exceptions.ClientException:
-                pass
-        self.started.clear()
+            except ClientError:
+                pass  # It has gone with its cluster.
 
     def says(self, task, text, within=10):
         """Waits until a task's containers have written a text; gives all they have written."""

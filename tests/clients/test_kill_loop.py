@@ -49,16 +49,20 @@ class Traffic(threading.Thread):
         volumes = [{"name": "out", "host": {"sourcePath": str(self.folder)}}]
         mode = self.chance.choice(NETWORKS)
         definition = self.insist(lambda: self.victim.aws.define(main, volumes=volumes, networkMode=mode))
+        (task,) = eventually(lambda: self.ask(definition, mode), 20, "a task, not only failures")
+        self.expected[task["taskArn"]] = (name, code)
+
+    def ask(self, definition, mode):
+        """RunTask under one token until it is answered; no task where the agent is not connected at this moment."""
         token = str(uuid.uuid4())
 
-        def ask():
+        def once():
             network = {"networkConfiguration": self.victim.aws.network()} if mode == "awsvpc" else {}
             return self.victim.aws.ecs.run_task(taskDefinition=definition, clientToken=token, **network)
 
-        answer = self.insist(ask)
-        assert answer["failures"] == [], answer
-        (task,) = answer["tasks"]
-        self.expected[task["taskArn"]] = (name, code)
+        answer = self.insist(once)
+        assert all(failure["reason"] == "AGENT" for failure in answer["failures"]), answer
+        return answer["tasks"]
 
     def insist(self, call):
         """The call's answer, asked for again while nobody answers."""

@@ -1,185 +1,193 @@
-"""Bayplan's own processes are killed at any moment: containers go on, and nothing that was told is forgotten."""
+"""Bayplan's own processes are killed, one after the other and all at once: tasks live on, nothing is lost or doubled."""
 
 import os
 import signal
-import threading
 import time
-import urllib.request
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
-from ecs import FOREVER, container, exit_code, shell
-from instance import eventually
-from survival import ROLES, Beating, Victim, is_alive
+from ecs import FOREVER, container, exit_code
+from instance import eventually, processes
+
+COUNTING = "n=0; trap 'exit 17' TERM; while :; do n=$((n+1)); echo tick $n; sleep 0.05; done"
 
 
 @pytest.fixture
-def victim(another):
-    return Victim(another())
+def ship(another):
+    """A Bayplan of the test's own, with one task that runs."""
+    aws = another()
+    task = aws.go(COUNTING)
+    aws.running(task)
+    aws.says(task, "tick")
+    return aws, task
 
 
-@pytest.mark.parametrize("roles", [["server"], ["agent"], ["parent"], ROLES], ids="+".join)
-def test_a_running_container_is_not_disturbed(victim, tmp_path, roles, capsys):
-    tasks = [
-        Beating(victim.aws, tmp_path / "host", networkMode="host"),
-        Beating(victim.aws, tmp_path / "awsvpc", networkMode="awsvpc"),
-        Beating(victim.aws, tmp_path / "bridge", networkMode="bridge"),
-    ]
-    moment = victim.kill(*roles)
-    victim.recover()
-    with capsys.disabled():
-        print(f"\n  {'+'.join(roles)} killed: ready again after {1000 * (time.monotonic() - moment):.0f} ms", end=" ")
-    for task in tasks:
-        task.was_not_disturbed(victim.aws)
+def kill(instance, *roles):
+    """Kills the processes of these roles at once, and waits until they are gone."""
+    pids = [instance.pid(role) for role in roles]
+    assert all(pids), dict(zip(roles, pids))
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(os.path.exists(f"/proc/{pid}/root/.") for pid in pids), 5, "the end of the killed")
+    return pids
 
 
-def test_tasks_can_be_stopped_and_started_after_a_restart(victim, tmp_path):
-    before = Beating(victim.aws, tmp_path / "before")
-    victim.kill()
-    victim.recover()
-    assert exit_code(victim.aws.stop(before.arn)) == 0
-    assert exit_code(victim.aws.finished("exit 4")) == 4
+def ready_again(aws, within=5):
+    """Waits until the API answers and the node is connected; gives how long that took, in seconds."""
+    began = time.monotonic()
 
-
-def test_an_exit_while_nobody_watches_is_told_later(victim, tmp_path):
-    volume = {"volumes": [{"name": "out", "host": {"sourcePath": str(tmp_path)}}], "networkMode": "bridge"}
-    script = "echo up > /out/up; while [ ! -e /out/end ]; do sleep 0.05; done; touch /out/ended; exit 7"
-    mounts = [{"sourceVolume": "out", "containerPath": "/out"}]
-    task = victim.aws.run(victim.aws.define(shell(script, mountPoints=mounts), **volume))
-    victim.aws.running(task)
-    victim.kill()
-    (tmp_path / "end").touch()
-    eventually((tmp_path / "ended").exists, 10, "the container's end")
-    victim.recover()
-    stopped = victim.aws.stopped(task)
-    assert exit_code(stopped) == 7
-    assert stopped["stopCode"] == "EssentialContainerExited"
-
-
-def test_a_dependency_that_ends_while_nobody_watches_lets_its_dependant_start(victim, tmp_path):
-    volume = {"volumes": [{"name": "out", "host": {"sourcePath": str(tmp_path)}}]}
-    mounts = [{"sourceVolume": "out", "containerPath": "/out"}]
-    first = shell("touch /out/up; while [ ! -e /out/end ]; do sleep 0.05; done", name="first", essential=False, mountPoints=mounts)
-    second = shell("exit 5", name="second", dependsOn=[{"containerName": "first", "condition": "SUCCESS"}])
-    task = victim.aws.run(victim.aws.define(first, second, **volume))
-    eventually((tmp_path / "up").exists, 10, "the first container")
-    victim.kill()
-    (tmp_path / "end").touch()
-    victim.recover()
-    stopped = victim.aws.stopped(task)
-    assert (exit_code(stopped, "first"), exit_code(stopped, "second")) == (0, 5)
-
-
-def test_what_is_written_while_nobody_reads_is_in_the_logs(victim):
-    task = victim.aws.go("n=0; while [ $n -lt 200 ]; do echo line $n; n=$((n+1)); sleep 0.01; done; " + FOREVER)
-    victim.aws.says(task, "line 10\n")
-    victim.kill()
-    victim.recover()
-    text = victim.aws.says(task, "line 199\n")
-    assert text.splitlines() == [f"line {n}" for n in range(200)]
-
-
-def test_a_stop_that_was_acknowledged_happens_though_all_die(victim):
-    task = victim.aws.go("trap 'sleep 0.3; exit 9' TERM; echo up; while :; do sleep 0.05; done")
-    victim.aws.says(task, "up\n")
-    victim.aws.ecs.stop_task(task=task, reason="before the end")
-    victim.kill()
-    victim.recover()
-    stopped = victim.aws.stopped(task)
-    assert exit_code(stopped) in (9, 137)
-    assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "before the end")
-
-
-def test_no_acknowledged_task_is_lost_while_the_server_is_killed(victim):
-    definition = victim.aws.define(shell("exit 0"))
-    acknowledged, over = [], threading.Event()
-
-    def ask():
-        while not over.is_set():
-            try:
-                answer = victim.aws.ecs.run_task(taskDefinition=definition)
-                acknowledged.extend(task["taskArn"] for task in answer["tasks"])
-            except (ClientError, BotoCoreError):
-                pass
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        for _ in range(8):
-            seen = len(acknowledged)
-            eventually(lambda: len(acknowledged) > seen, 20, "one more task")
-            victim.kill("server")
-    finally:
-        over.set()
-        asking.join()
-    victim.recover()
-    assert len(set(acknowledged)) == len(acknowledged) >= 8
-    for task in acknowledged:
-        assert exit_code(victim.aws.stopped(task)) == 0
-
-
-def test_a_role_that_dies_is_started_again_and_the_others_stay(victim):
-    before = {role: victim.instance.pid(role) for role in ROLES}
-    for role in ["server", "agent"]:
-        victim.kill(role)
-        victim.recover()
-        eventually(lambda: victim.instance.pid(role) not in (None, before[role]), 5, f"another {role}")
-    assert victim.instance.pid("parent") == before["parent"]
-
-
-def test_a_supervisor_that_dies_takes_its_containers_and_no_exit_code_is_invented(victim, tmp_path):
-    beating = Beating(victim.aws, tmp_path / "beating")
-    (supervisor,) = victim.instance.supervisors()
-    os.kill(supervisor, signal.SIGKILL)
-    eventually(lambda: not is_alive(supervisor), 5, "the supervisor's end")
-    stopped = victim.aws.stopped(beating.arn)
-    assert "exitCode" not in container(stopped)
-    assert "supervisor" in stopped["stoppedReason"] and container(stopped)["lastStatus"] == "STOPPED"
-    assert victim.instance.cgroup(beating.arn.rsplit("/", 1)[1]) == []
-    quiet = len(beating.beats())
-    assert exit_code(victim.aws.finished("exit 0")) == 0
-    assert len(beating.beats()) == quiet
-
-
-def test_a_supervisor_that_dies_while_nobody_watches_is_found_out(victim, tmp_path):
-    beating = Beating(victim.aws, tmp_path / "beating")
-    (supervisor,) = victim.instance.supervisors()
-    victim.kill()
-    os.kill(supervisor, signal.SIGKILL)
-    victim.recover()
-    stopped = victim.aws.stopped(beating.arn)
-    assert "exitCode" not in container(stopped) and "supervisor" in stopped["stoppedReason"]
-
-
-def test_published_ports_and_names_go_on_while_all_are_dead(victim, free_port):
-    serve = "mkdir /www; echo alive > /www/index.html; httpd -p 80 -h /www; " + FOREVER
-    task = victim.aws.run(
-        victim.aws.define(shell(serve, portMappings=[{"containerPort": 80, "hostPort": free_port}]), networkMode="bridge")
-    )
-    victim.aws.running(task)
-    victim.kill()
-    answers(free_port)
-    victim.recover()
-    answers(free_port)
-
-
-def answers(port):
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def ask():
+    def answers():
         try:
-            return opener.open(f"http://127.0.0.1:{port}/", timeout=2).read()
-        except OSError:
-            return None
+            (arn,) = aws.ecs.list_container_instances()["containerInstanceArns"]
+            (instance,) = aws.ecs.describe_container_instances(containerInstances=[arn])["containerInstances"]
+            return instance["agentConnected"]
+        except Exception:
+            return False
 
-    assert eventually(ask, 10, f"an answer at port {port}") == b"alive\n"
+    eventually(answers, within, "a connected node")
+    return time.monotonic() - began
 
 
-def test_down_works_when_all_are_dead(another, tmp_path):
-    victim = Victim(another())
-    Beating(victim.aws, tmp_path / "beating", networkMode="awsvpc")
-    victim.kill()
-    victim.instance.down(purge=False)
-    assert victim.instance.leftovers() == []
-    victim.instance.up()
+def still_the_same(aws, task, before):
+    now = aws.describe(task)
+    assert now["lastStatus"] == "RUNNING"
+    assert container(now)["runtimeId"] == container(before)["runtimeId"]
+    assert now["startedAt"] == before["startedAt"]
+    last = aws.instance.logs(task, "--tail", "1")
+    aws.says(task, f"tick {int(last.split()[1]) + 5}\n")
+    assert aws.instance.logs(task).count("tick 1\n") == 1
+
+
+@pytest.mark.parametrize("role", ["server", "agent"])
+def test_a_role_that_is_killed_comes_back_and_the_task_has_not_noticed(ship, role):
+    aws, task = ship
+    before = aws.describe(task)
+    kill(aws.instance, role)
+    assert ready_again(aws) < 2
+    still_the_same(aws, task, before)
+    assert exit_code(aws.stop(task)) == 17
+
+
+@pytest.mark.parametrize("roles", [["parent"], ["server", "agent", "parent"]], ids=["the parent", "all of them"])
+def test_after_the_parents_death_up_goes_on_with_the_same_tasks(ship, roles):
+    aws, task = ship
+    before = aws.describe(task)
+    kill(aws.instance, *roles)
+    eventually(lambda: not aws.instance.pid("server") and not aws.instance.pid("agent"), 5, "the end of all roles")
+    began = time.monotonic()
+    aws.instance.up()
+    aws.reconnect()
+    ready_again(aws)
+    assert time.monotonic() - began < 3
+    still_the_same(aws, task, before)
+    assert exit_code(aws.stop(task)) == 17
+
+
+def test_an_exit_while_the_agent_is_dead_is_told_with_its_code(ship):
+    aws, _ = ship
+    task = aws.go("sleep 0.5; exit 23")
+    aws.running(task)
+    aws.instance.command("ps")
+    agent = aws.instance.pid("agent")
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        eventually(lambda: not any("sleep" in words and "0.5" in words for _, words in processes()), 5)
+    finally:
+        os.kill(agent, signal.SIGKILL)
+    assert exit_code(aws.stopped(task)) == 23
+
+
+def test_a_task_that_ends_while_everything_is_down_keeps_its_code(another):
+    aws = another()
+    task = aws.go("sleep 1; exit 29")
+    aws.running(task)
+    kill(aws.instance, "parent", "server", "agent")
+    eventually(lambda: not any(words[:2] == ["sleep", "1"] for _, words in processes()), 5, "the end of the program")
+    aws.instance.up()
+    aws.reconnect()
+    stopped = aws.stopped(task)
+    assert (exit_code(stopped), stopped["stopCode"]) == (29, "EssentialContainerExited")
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(another):
+    aws = another()
+    for n in range(5):
+        family = aws.define({"name": "x", "image": "y", "memory": 6}, family=f"kept-{n}")
+        kill(aws.instance, "server")
+        ready_again(aws)
+        assert aws.ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]["family"] == f"kept-{n}"
+
+
+def test_tasks_started_while_the_server_dies_again_and_again_are_neither_lost_nor_doubled(another):
+    aws = another()
+    definition = aws.define({"name": "main", "image": "busybox:1", "memory": 16, "command": ["sh", "-c", FOREVER]})
+    accepted = []
+    for n in range(10):
+        try:
+            accepted.append(aws.run(definition, clientToken=f"token-{n}"))
+        except Exception:
+            ready_again(aws)
+            accepted.append(aws.run(definition, clientToken=f"token-{n}"))
+        if n % 2:
+            kill(aws.instance, "server")
+            ready_again(aws)
+    for task in accepted:
+        aws.running(task)
+    assert len(set(accepted)) == 10 and sorted(aws.ecs.list_tasks()["taskArns"]) == sorted(accepted)
+    assert len(aws.instance.supervisors()) == 10
+
+
+def test_a_killed_supervisor_takes_its_containers_and_no_code_is_invented(ship):
+    aws, task = ship
+    (supervisor,) = aws.instance.supervisors()
+    os.kill(supervisor, signal.SIGKILL)
+    stopped = aws.stopped(task)
+    assert exit_code(stopped) is None and "supervisor" in stopped["stoppedReason"]
+    groups = aws.instance.cgroup(task.rsplit("/", 1)[1])
+    eventually(lambda: not any(path.exists() for path in groups), 10, "the end of its control groups")
+
+
+def test_tasks_run_on_while_bayplan_is_stopped_orderly(ship):
+    aws, task = ship
+    before = aws.describe(task)
+    parent = aws.instance.pid("parent")
+    os.kill(parent, signal.SIGTERM)
+    eventually(lambda: aws.instance.pid("parent") is None, 10, "the end of the parent")
+    assert len(aws.instance.supervisors()) == 1
+    aws.instance.up()
+    aws.reconnect()
+    still_the_same(aws, task, before)
+
+
+def test_down_works_when_the_server_is_dead(ship):
+    aws, _ = ship
+    kill(aws.instance, "parent", "server", "agent")
+    aws.instance.down(purge=False)
+    assert aws.instance.leftovers() == []
+
+
+def test_up_after_down_says_what_became_of_the_tasks(ship):
+    aws, task = ship
+    aws.instance.down(purge=False)
+    aws.instance.up()
+    aws.reconnect()
+    stopped = aws.describe(task)
+    assert stopped["lastStatus"] == "STOPPED" and stopped["stoppedReason"]
+
+
+def test_logs_written_while_the_server_was_dead_arrive(ship):
+    aws, _ = ship
+    aws.logs.create_log_group(logGroupName="/late")
+    options = {"awslogs-group": "/late", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "t"}
+    task = aws.go("for n in 1 2 3 4 5 6 7 8; do echo line $n; sleep 0.1; done; " + FOREVER,
+                  logConfiguration={"logDriver": "awslogs", "options": options})
+    aws.running(task)
+    kill(aws.instance, "server")
+    ready_again(aws)
+    stream = f"t/main/{task.rsplit('/', 1)[1]}"
+
+    def lines():
+        events = aws.logs.get_log_events(logGroupName="/late", logStreamName=stream, startFromHead=True)["events"]
+        return [event["message"] for event in events]
+
+    eventually(lambda: lines() == [f"line {n}" for n in range(1, 9)], 15, "all eight lines, once each")
