@@ -114,3 +114,20 @@ async fn a_refused_task_leaves_nothing_behind() {
     let empty = stage.context.records().wait_for(|snapshot| snapshot.units.is_empty().then_some(()));
     empty.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_task_that_is_gone_before_its_answer_was_seen_is_said_to_be_missing() {
+    let stage = Stage::new().await;
+    stage.register(definition("web")).await;
+    stage.verdict(|_, _| None);
+    let records = stage.context.records().clone();
+    let forget = async {
+        let name = records.wait_for(|snapshot| snapshot.units.keys().next().cloned()).await.unwrap();
+        crate::testing::forget(&stage.context, &name).await;
+        name
+    };
+    let (answer, name) = tokio::join!(stage.run(call("web")), forget);
+    let failure = answer.unwrap().failures.unwrap().remove(0);
+    assert_eq!(failure.reason.as_deref(), Some("MISSING"));
+    assert!(failure.arn.unwrap().ends_with(name.short()));
+}
