@@ -189,30 +189,30 @@ class TestDoctor:
 
 
 class TestImages:
-    def test_both_kinds_of_archives_are_imported_listed_and_removed(self, bayplan, tmp_path):
-        layers, config = [images.busybox_entries()], {"Env": ["PATH=/bin"]}
-        images.layout(tmp_path / "oci.tar", layers, config)
-        images.archive(tmp_path / "docker.tar", layers, config)
-        for kind in ("oci", "docker"):
-            (imported,) = bayplan.json("image", "import", tmp_path / f"{kind}.tar", "--name", f"from-{kind}:1")
-            assert imported["digest"].startswith("sha256:")
-            names = [name for image in bayplan.json("image", "ls") for name in image["names"]]
-            assert any(f"from-{kind}:1" in name for name in names)
-            bayplan.command("image", "rm", f"from-{kind}:1")
-        assert bayplan.command("image", "rm", "from-oci:1", check=False).returncode == 3
+    LAYERS, CONFIG = [images.busybox_layer()], {"Env": ["PATH=/bin"]}
+
+    @pytest.mark.parametrize("kind", [images.oci, images.docker_archive], ids=["OCI layout", "docker save"])
+    def test_an_archive_is_imported_listed_and_removed(self, bayplan, tmp_path, kind):
+        path = images.write_tar(tmp_path / "image.tar", kind(self.LAYERS, self.CONFIG))
+        (imported,) = bayplan.json("image", "import", path, "--name", "imported:1")
+        assert imported["digest"].startswith("sha256:")
+        names = [name for image in bayplan.json("image", "ls") for name in image["names"]]
+        assert any("imported:1" in name for name in names)
+        bayplan.command("image", "rm", "imported:1")
+        assert bayplan.command("image", "rm", "imported:1", check=False).returncode == 3
 
     def test_a_layout_folder_is_imported(self, bayplan, tmp_path):
-
-
-        images.layout(tmp_path / "oci.tar", [images.busybox_entries()], {})
-        with tarfile.open(tmp_path / "oci.tar") as tar:
+        path = images.write_tar(tmp_path / "oci.tar", images.oci(self.LAYERS, self.CONFIG))
+        with tarfile.open(path) as tar:
             tar.extractall(tmp_path / "layout", filter="data")
         bayplan.command("image", "import", tmp_path / "layout", "--name", "from-folder:1")
         bayplan.command("image", "rm", "from-folder:1")
 
     def test_a_layer_that_is_not_what_its_digest_says_is_refused(self, bayplan, tmp_path):
-        images.layout(tmp_path / "bad.tar", [images.busybox_entries()], {"Env": ["A=damaged"]}, damaged=True)
-        done = bayplan.command("image", "import", tmp_path / "bad.tar", "--name", "bad:1", check=False)
+        files = images.oci([[images.file("only/here", b"x" * 10_000)]], self.CONFIG)
+        largest = max(files, key=lambda member: len(member[1]))
+        damaged = [(info, b"\0" * len(data) if info is largest[0] else data) for info, data in files]
+        done = bayplan.command("image", "import", images.write_tar(tmp_path / "bad.tar", damaged), "--name", "bad:1", check=False)
         assert done.returncode != 0 and "sha256" in done.stderr
         assert "bad:1" not in bayplan.command("image", "ls").stdout
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use nix::sys::signal::{SigSet, Signal};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ pub(crate) struct Hello {
 }
 
 pub(crate) fn run(hello: &Hello) -> Result<ExitCode> {
+    end_when_told()?;
     let listener = TcpListener::bind(("0.0.0.0", hello.port))?;
     super::output::say(&format!("hello: answering on port {}\n", hello.port))?;
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -35,4 +37,18 @@ pub(crate) fn run(hello: &Hello) -> Result<ExitCode> {
         let _ = stream.write_all(answer.as_bytes());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A container's first process is not ended by a signal that it does not ask for.
+fn end_when_told() -> Result<()> {
+    let mut ends = SigSet::empty();
+    ends.add(Signal::SIGTERM);
+    ends.add(Signal::SIGINT);
+    ends.thread_block()?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if ends.wait().is_ok() {
+            std::process::exit(0);
+        }
+    })?;
+    Ok(())
 }
