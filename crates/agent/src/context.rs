@@ -11,6 +11,7 @@ use runtime::launch::SealedImage;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -70,10 +71,22 @@ impl NodeContext {
         clock_now()
     }
 
-    /// Makes or adopts the Networks that the server told. Blocks on the kernel.
+    /// The Networks that a former agent was told: an agent that starts again needs no server to go on with its Units.
+    pub(crate) fn known_networks(&self) -> Option<Vec<NetworkModel>> {
+        serde_json::from_slice(&std::fs::read(self.networks_file()).ok()?).ok()
+    }
+
+    fn networks_file(&self) -> PathBuf {
+        self.config.run_dir().join("networks.json")
+    }
+
+    /// Makes or adopts the Networks that the server told, and writes them down first. Blocks on the kernel and the disk.
     pub(crate) fn ensure_networks(&self, told: Vec<NetworkModel>) -> Result<(), network::NetworkError> {
         if self.networks.get().is_some() {
             return Ok(());
+        }
+        if let Err(error) = write_down(&self.networks_file(), &told) {
+            tracing::warn!(%error, "the node's networks cannot be written down; an agent that starts again asks for them");
         }
         let mut joined = BTreeMap::new();
         for (index, model) in told.into_iter().enumerate() {
@@ -99,6 +112,13 @@ impl NodeContext {
     pub(crate) fn network_of(&self, address: Ipv4Addr) -> Option<&JoinedNetwork> {
         self.networks.get()?.values().find(|joined| joined.model.range.contains(address))
     }
+}
+
+/// Replaces the file at once: a killed agent leaves the old one, or the new one, or none.
+fn write_down(path: &Path, told: &[NetworkModel]) -> std::io::Result<()> {
+    let next = path.with_extension("next");
+    std::fs::write(&next, serde_json::to_vec(told)?)?;
+    std::fs::rename(next, path)
 }
 
 fn spec(model: &NetworkModel, index: u16) -> Result<NetworkSpec, network::NetworkError> {

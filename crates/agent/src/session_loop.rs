@@ -111,6 +111,13 @@ impl Agent {
         let Ok(folders) = std::fs::read_dir(self.node.config.units_dir()) else { return };
         let folders: Vec<_> = folders.flatten().collect();
         sweep(&self.node, &folders.iter().map(|f| f.file_name().to_string_lossy().into_owned()).collect());
+        // Units that wait for an address, or give one back, need the networks before a server is there to tell them.
+        if !folders.is_empty()
+            && let Some(known) = self.node.known_networks()
+            && let Err(error) = self.node.ensure_networks(known)
+        {
+            tracing::error!(error = %crate::unit::chain(&error), "the node's networks cannot be made");
+        }
         for folder in folders {
             match Journal::load(&folder.path()) {
                 Some(journal) => self.spawn(journal),

@@ -11,8 +11,14 @@ use runtime::protocol::{Event, Request, State, Status};
 use runtime::spec::{SandboxSpec, UnitNet};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio::time::{Duration, Instant};
+
+/// How long a container may be on its way from made to running, and how often to look whether it has arrived.
+const START: Duration = Duration::from_secs(10);
+const START_POLL: Duration = Duration::from_millis(2);
 
 /// What every start needs; found again after a crash.
 pub(super) struct Prepared {
@@ -65,7 +71,7 @@ impl Actor {
             return Ok(());
         }
         self.observe();
-        match Link::connect(&self.dir).await {
+        match find(&self.dir).await {
             Ok((link, state, events)) => self.adopt(link, state, events),
             Err(LinkError::Gone) if had_begun => {
                 self.supervisor_died();
@@ -103,10 +109,15 @@ impl Actor {
             let progress = &mut self.journal.containers[index];
             progress.attempt = progress.attempt.max(known.attempt);
             progress.log_drops = known.log.dropped_lines;
-            if let Status::Running { started_at_unix_ms, .. } = known.status {
-                progress.state = ContainerState::Running;
-                progress.restarting = false;
-                progress.started_at = Some(model::Timestamp::from_unix_ms(started_at_unix_ms));
+            match known.status {
+                Status::Running { started_at_unix_ms, .. } => {
+                    progress.state = ContainerState::Running;
+                    progress.restarting = false;
+                    progress.started_at = Some(model::Timestamp::from_unix_ms(started_at_unix_ms));
+                }
+                // Made and never started: the start that comes next is still this attempt's.
+                Status::Created => progress.attempt = known.attempt.saturating_sub(1),
+                Status::Starting | Status::StartFailed(_) | Status::Exited(_) => {}
             }
         }
         self.held = state.held.into_iter().collect();
@@ -208,6 +219,20 @@ impl Actor {
     async fn ask(&self, request: Request) -> Result<(), PrepareError> {
         let link = self.link().map_err(|e| PrepareError::new("CannotCreateContainerError", e))?;
         link.tell(request).await.map_err(|e| PrepareError::new("CannotCreateContainerError", chain(&e)))
+    }
+}
+
+/// A supervisor that a former agent has left, once none of its containers is between made and running: whether such a one
+/// runs is not known yet, and it must not be started twice.
+async fn find(run_dir: &Path) -> Result<(Link, State, mpsc::Receiver<Event>), LinkError> {
+    let deadline = Instant::now() + START;
+    loop {
+        let (link, state, events) = Link::connect(run_dir).await?;
+        let starting = state.containers.iter().any(|c| matches!(c.status, Status::Starting));
+        if !starting || Instant::now() > deadline {
+            return Ok((link, state, events));
+        }
+        tokio::time::sleep(START_POLL).await;
     }
 }
 

@@ -77,6 +77,9 @@ impl Actor {
 
     /// Removes everything but the logs, then says that the Unit has stopped.
     pub(super) async fn clean_up(&mut self) {
+        // What an adopted supervisor has just told is written down before it goes: it is the only one who knows.
+        self.observe();
+        self.save();
         self.finish_shipping().await;
         if self.link.is_some() {
             for index in 0..self.journal.containers.len() {
