@@ -38,3 +38,9 @@ demo:
 	@scripts/setup demo
 	@$(MAKE) --no-print-directory build
 	scripts/demo
+
+# The figures, ours and the peers' in one run; installs the peers. Needs root and an idle machine. ROWS="up describe" measures only these.
+bench:
+	@scripts/setup bench
+	@$(MAKE) --no-print-directory build
+	python3 benches/run.py $(ROWS)

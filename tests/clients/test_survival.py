@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs import FOREVER, container, exit_code
 from instance import eventually, processes
@@ -33,15 +34,17 @@ def kill(instance, *roles):
 
 
 def ready_again(aws, within=5):
-    """Waits until the API answers and the node is connected; gives how long that took, in seconds."""
+    """Waits until all roles live, the API answers and the node is connected; gives how long that took, in seconds."""
     began = time.monotonic()
 
     def answers():
+        if not (aws.instance.pid("server") and aws.instance.pid("agent")):
+            return False
         try:
             (arn,) = aws.ecs.list_container_instances()["containerInstanceArns"]
             (instance,) = aws.ecs.describe_container_instances(containerInstances=[arn])["containerInstances"]
             return instance["agentConnected"]
-        except Exception:
+        except (ClientError, BotoCoreError):
             return False
 
     eventually(answers, within, "a connected node")
@@ -125,7 +128,7 @@ def test_tasks_started_while_the_server_dies_again_and_again_are_neither_lost_no
     for n in range(10):
         try:
             accepted.append(aws.run(definition, clientToken=f"token-{n}"))
-        except Exception:
+        except (ClientError, BotoCoreError):
             ready_again(aws)
             accepted.append(aws.run(definition, clientToken=f"token-{n}"))
         if n % 2:

@@ -1,6 +1,7 @@
 //! The project's automation: `cargo xtask <command>`; one module per command, no logic here.
 
 mod generate;
+mod tidy;
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +10,15 @@ const USAGE: &str = "usage: cargo xtask <command>
   generate                  models/aws -> crates/aws-api and docs/compat (offline)
   generate --check          fail when the committed files differ from what `generate` makes
   generate models [SOURCE]  botocore -> models/aws; SOURCE is a wheel or a site-packages folder,
-                            else ./.venv, else `pip download`";
+                            else ./.venv, else `pip download`
+  tidy                      fail where a house rule is broken: edges between crates, sizes, words, freshness";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["generate", rest @ ..] => generate::run(&root(), rest),
+        ["tidy"] => tidy::run(&root()),
         _ => anyhow::bail!("{USAGE}"),
     }
 }
