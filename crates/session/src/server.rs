@@ -4,6 +4,7 @@ mod logs;
 mod observations;
 mod pump;
 mod seat;
+mod settled;
 
 use crate::stream::{ExecRequest, LogsRequest, NodeStreams, OpenedStream, StreamError, StreamRequest};
 use crate::wire::{self, AgentMessage, Frame, ServerMessage, frame, server_message};
@@ -24,6 +25,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
+
+pub use settled::Settled;
 
 /// Frames that may wait in one direction of one connection.
 const QUEUE: usize = 64;

@@ -1,7 +1,7 @@
 //! Observations on their way to the desk: of one Unit one at a time, since a later one replaces all earlier ones.
 
 use super::Desk;
-use crate::wire::{ObservedAck, ObservedUpdate};
+use crate::wire::ObservedUpdate;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use model::NodeId;
@@ -43,8 +43,8 @@ impl Observations {
         }
     }
 
-    /// The acknowledgement of the next one that is stored; for ever if none is under way. Cancel-safe.
-    pub(super) async fn stored(&mut self) -> ObservedAck {
+    /// The next one that is stored; for ever if none is under way. Cancel-safe.
+    pub(super) async fn stored(&mut self) -> ObservedUpdate {
         loop {
             let Some(Attempt { update, stored, backoff }) = self.under_way.next().await else {
                 return std::future::pending().await;
@@ -52,12 +52,11 @@ impl Observations {
             let newer = self.waiting.get_mut(&update.uid).and_then(Option::take);
             match stored {
                 Ok(()) => {
-                    let ack = ObservedAck { uid: update.uid, sequence: update.sequence };
                     match newer {
                         Some(newer) => self.attempt(newer, Duration::ZERO),
-                        None => drop(self.waiting.remove(&ack.uid)),
+                        None => drop(self.waiting.remove(&update.uid)),
                     }
-                    return ack;
+                    return update;
                 }
                 Err(error) => {
                     tracing::warn!(uid = %update.uid, error, "an observation could not be stored; trying again");

@@ -5,7 +5,7 @@
 use super::logs::Logs;
 use super::observations::Observations;
 use super::seat::Seat;
-use super::{Desk, Sessions};
+use super::{Desk, Sessions, Settled};
 use crate::wire::{self, AgentMessage, Hello, ServerMessage, agent_message, server_message};
 use crate::{Desired, NodeRegistration};
 use model::NodeId;
@@ -54,6 +54,7 @@ struct Pump {
     /// What the agent is to be told, in order. Steps join it only when it is empty; acknowledgements are few.
     unsaid: VecDeque<ServerMessage>,
     observations: Observations,
+    settled: Settled,
     logs: Logs,
 }
 
@@ -61,7 +62,7 @@ impl Pump {
     fn new(desk: Arc<dyn Desk>, node: NodeId) -> Self {
         let observations = Observations::new(desk.clone(), node.clone());
         let logs = Logs::new(desk.clone(), node.clone());
-        Self { desk, node, unsaid: VecDeque::new(), observations, logs }
+        Self { desk, node, unsaid: VecDeque::new(), observations, settled: Settled::default(), logs }
     }
 
     async fn run(
@@ -79,7 +80,10 @@ impl Pump {
                     }
                 }
                 step = desired.recv(), if self.unsaid.is_empty() => match step {
-                    Some(step) => self.say(server_message::Kind::Desired(encode(step))),
+                    Some(mut step) => {
+                        self.settled.withhold(&mut step);
+                        self.say(server_message::Kind::Desired(encode(step)));
+                    }
                     None => return Err(Status::unavailable("the server is shutting down")),
                 },
                 message = from_agent.message(), if !self.logs.is_full() => match message? {
@@ -87,7 +91,11 @@ impl Pump {
                     Some(AgentMessage { kind: Some(kind) }) => self.take(kind)?,
                     Some(AgentMessage { kind: None }) => {}
                 },
-                ack = self.observations.stored() => self.say(server_message::Kind::ObservedAck(ack)),
+                update = self.observations.stored() => {
+                    self.settled.acknowledged(&update);
+                    let ack = wire::ObservedAck { uid: update.uid, sequence: update.sequence };
+                    self.say(server_message::Kind::ObservedAck(ack));
+                }
                 ack = self.logs.taken() => self.say(server_message::Kind::LogAck(ack)),
             }
         }

@@ -5,10 +5,11 @@
 mod streams;
 mod support;
 
-use session::LogBatch;
-use session::client::SessionError;
+use model::UnitUid;
+use session::client::{FromServer, SessionError};
+use session::{Desired, LogBatch};
 use std::sync::atomic::Ordering;
-use support::{Server, heard, observation, soon, step};
+use support::{Server, assignment, heard, last_observation, observation, soon, step};
 
 #[tokio::test]
 async fn a_node_is_welcomed_and_gets_its_steps_in_order() {
@@ -88,6 +89,23 @@ async fn of_one_unit_a_later_observation_is_never_stored_before_an_earlier_one()
     server.desk.permits.add_permits(1);
     server.desk.until("stored a 3").await;
     assert_eq!(of("stored b"), ["stored b 1"]);
+}
+
+#[tokio::test]
+async fn after_a_units_end_was_acknowledged_no_older_step_begins_it_anew() {
+    let server = Server::start();
+    let mut node = server.join("n1").await;
+    let (ended, other) = (assignment("a"), assignment("b"));
+    node.sender.observed(last_observation(&ended.unit.uid, 3)).await.unwrap();
+    assert_eq!(heard(&mut node).await, format!("stored {} 3", ended.unit.uid));
+    for complete in [true, false] {
+        let stale = Desired { complete, assignments: vec![ended.clone(), other.clone()], ..step(1) };
+        server.desk.steps("n1").send(stale).await.unwrap();
+        let told = soon("the step", node.receiver.next()).await.unwrap();
+        let FromServer::Desired(told) = told else { panic!("expected a step, got {told:?}") };
+        let uids: Vec<&UnitUid> = told.assignments.iter().map(|assignment| &assignment.unit.uid).collect();
+        assert_eq!(uids, [&other.unit.uid]);
+    }
 }
 
 #[tokio::test]

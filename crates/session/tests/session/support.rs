@@ -6,7 +6,7 @@ use model::unit::{Lifecycle, Observed};
 use model::{Cpu, Memory, Node, NodeId, Timestamp, UnitUid};
 use session::client::{FromServer, Session, SessionError, join};
 use session::server::{Desk, Sessions};
-use session::{Desired, LogBatch, NodeRegistration, ObservedUpdate, Welcome};
+use session::{Assignment, Desired, LogBatch, NodeRegistration, ObservedUpdate, Welcome};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -204,6 +204,18 @@ pub(crate) fn registration(node: &str) -> NodeRegistration {
 pub(crate) fn observation(uid: &str, sequence: u64) -> ObservedUpdate {
     let observed = Observed { lifecycle: Lifecycle::Running, ..Observed::default() };
     ObservedUpdate::new(&UnitUid::new(uid), sequence, &observed)
+}
+
+pub(crate) fn last_observation(uid: &UnitUid, sequence: u64) -> ObservedUpdate {
+    ObservedUpdate::new(uid, sequence, &Observed { lifecycle: Lifecycle::Stopped, ..Observed::default() })
+}
+
+/// A Unit that nobody has begun yet, as a node is told to run it.
+pub(crate) fn assignment(id: &str) -> Assignment {
+    let wish = test_support::Wish::default();
+    let unit = wish.unit(id, Timestamp::default());
+    // Read as sent, so that a part with a default needs no line here.
+    serde_json::from_value(serde_json::json!({"unit": unit, "spec": wish.spec(), "revision": 1})).unwrap()
 }
 
 pub(crate) fn step(revision: u64) -> Desired {
