@@ -1,0 +1,66 @@
+//! A whole cluster in one thread, replayed exactly by its seed: the real store trait, records, planner and controllers; a clock,
+//! nodes and a network that are only modelled.
+//!
+//! One step is one thing that happens: a user's call, one turn of one controller, one message that arrives, one container that
+//! moves on, one crash. The seed picks it. Between two steps everything that can run has run, so nothing depends on a thread's
+//! timing. After each step the rules in [`rules`] are asked; after the last one the faults end, and what must come true once
+//! things are quiet is asked too.
+
+mod actions;
+mod calm;
+mod chance;
+mod node;
+mod rules;
+mod server;
+mod stepped;
+mod users;
+mod weather;
+mod world;
+
+use world::World;
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub seed: u64,
+    /// Things that happen before the faults end.
+    pub steps: usize,
+}
+
+impl Options {
+    pub const STEPS: usize = 250;
+
+    pub fn seed(seed: u64) -> Self {
+        Self { seed, steps: Self::STEPS }
+    }
+}
+
+/// What happened, and what must not have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// A line for each thing that happened.
+    pub transcript: String,
+    /// The rules that were broken, in the step at which the run was ended; empty when all held.
+    pub broken: Vec<String>,
+}
+
+/// Runs one seed. Equal options give equal runs.
+pub fn simulate(options: Options) -> Run {
+    // Paused time: a sleep returns when nothing else can run, which is how a step knows that its effects are complete.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without input and output needs nothing of the system");
+    runtime.block_on(async {
+        let mut world = World::new(options.seed).await;
+        for step in 1..=options.steps {
+            world.step(step).await;
+            if !world.broken.is_empty() {
+                return world.into_run();
+            }
+        }
+        world.calm_down().await;
+        world.into_run()
+    })
+}

@@ -1,0 +1,192 @@
+//! Everything that is simulated, and how one step is taken and judged.
+
+use crate::Run;
+use crate::chance::Chance;
+use crate::node::FakeNode;
+use crate::rules::{self, Book};
+use crate::server::Server;
+use crate::weather::Weather;
+use model::network::{Network, Range, Subnet};
+use model::{NodeId, Snapshot};
+use records::Draft;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{MemoryStore, Store};
+use test_support::{FaultyStore, HandClock, cluster, cluster_id, network, node, scope};
+
+/// Snapshots that are kept to be looked at too late.
+const HISTORY: usize = 30;
+/// Times that a server may fail to start in a row.
+const STARTS: usize = 1000;
+
+pub(crate) struct World {
+    pub(crate) chance: Chance,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) weather: Weather,
+    pub(crate) server: Server,
+    pub(crate) nodes: BTreeMap<NodeId, FakeNode>,
+    pub(crate) book: Book,
+    pub(crate) broken: Vec<String>,
+    /// How many tasks were asked for so far: their names.
+    pub(crate) tasks: usize,
+    /// Whether the faults have ended: nobody looks at what was true a while ago any more.
+    pub(crate) calm: bool,
+    history: VecDeque<Arc<Snapshot>>,
+    seed: u64,
+    story: String,
+}
+
+impl World {
+    /// A cluster, a small network, and one to four nodes that have not joined yet.
+    pub(crate) async fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let clock = Arc::new(HandClock::default());
+        let faulty = FaultyStore::new(Arc::new(MemoryStore::default()));
+        let weather = Weather::over(&faulty, chance.fork());
+        let server = Server::open(faulty.clone(), clock.clone(), chance.number()).await;
+        let mut draft = Draft::new();
+        draft.create(&cluster_id("default"), &cluster("default")).create(&scope(), &small_network());
+        let first = server.records().commit(draft).await.expect("an empty store in good weather takes every record");
+        let mut world = Self {
+            chance,
+            clock,
+            store: faulty,
+            weather,
+            server,
+            nodes: BTreeMap::new(),
+            book: Book::default(),
+            broken: Vec::new(),
+            tasks: 0,
+            calm: false,
+            history: [first].into(),
+            seed,
+            story: format!("seed {seed}\n"),
+        };
+        for _ in 0..=world.chance.below(4) {
+            world.add_node();
+        }
+        world.change_weather();
+        world
+    }
+
+    pub(crate) fn add_node(&mut self) -> String {
+        let name = format!("n{}", self.nodes.len() + 1);
+        let made = node(&name, self.chance.one_of(&[512, 1024, 2048]), self.chance.one_of(&[256, 1024, 2048]));
+        let words = format!("{name} exists: cpu {} memory {}", made.cpu.ecs_units(), made.memory.mib());
+        self.nodes.insert(NodeId::new(name), FakeNode::new(made));
+        words
+    }
+
+    pub(crate) fn change_weather(&mut self) -> String {
+        let one_in = self.chance.one_of(&[None, Some(40), Some(12), Some(4)]);
+        self.weather.set(one_in);
+        match one_in {
+            None => "the weather is good".into(),
+            Some(n) => format!("one commit in {n} fails"),
+        }
+    }
+
+    /// A snapshot that may be old, but not below a revision.
+    pub(crate) fn a_while_ago(&mut self, floor: u64) -> Arc<Snapshot> {
+        let current = self.server.records().current();
+        if self.calm || !self.chance.one_in(3) {
+            return current;
+        }
+        let old: Vec<Arc<Snapshot>> = self.history.iter().filter(|s| s.revision >= floor).cloned().collect();
+        self.chance.pick(&old).cloned().unwrap_or(current)
+    }
+
+    pub(crate) async fn step(&mut self, step: usize) {
+        let words = self.act().await;
+        self.settle(&format!("{step:>4}"), words).await;
+        if self.weather.crashes() {
+            self.restart_server("the server falls").await;
+        }
+    }
+
+    /// Lets everything run that the last thing has set off, tells of it and judges it.
+    pub(crate) async fn settle(&mut self, step: &str, words: String) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let now = self.clock.now();
+        let ms = now.since_ms(HandClock::START);
+        let mut lines = vec![format!("{step} {:>4}.{:03}s  {words}", ms / 1000, ms % 1000)];
+        lines.extend(self.weather.happened());
+        let (before, after) = (self.history[self.history.len() - 1].clone(), self.server.records().current());
+        if after.revision > before.revision {
+            let mut done = Vec::new();
+            let broken = self.book.compare(&before, &after, now, &mut done);
+            self.broken.extend(broken);
+            self.broken.extend(self.book.check(&after));
+            lines.extend(done.into_iter().map(|line| format!("  > {line}")));
+            self.history.push_back(after.clone());
+            if self.history.len() > HISTORY {
+                self.history.pop_front();
+            }
+        }
+        self.broken.extend(rules::on_nodes(&after, &self.nodes));
+        lines.into_iter().for_each(|line| self.tell(&line));
+        let (chance, server) = (&mut self.chance, &mut self.server);
+        server.placer.listen(|| chance.one_in(10));
+        server.collector.listen(|| chance.one_in(10));
+    }
+
+    fn tell(&mut self, line: &str) {
+        writeln!(self.story, "{line}").expect("text takes every line");
+    }
+
+    /// Ends the server at once and starts another one on the same store; every session breaks.
+    pub(crate) async fn restart_server(&mut self, why: &str) {
+        let expected = self.server.records().current();
+        self.nodes.values_mut().for_each(|node| node.link = None);
+        for attempt in 1..=STARTS {
+            self.server = Server::open(self.store.clone(), self.clock.clone(), self.chance.number()).await;
+            let opened = self.server.records().current();
+            if attempt == 1 && !same_records(&expected, &opened) {
+                self.broken.push("what was opened again is not what was followed".into());
+            }
+            let began = self.server.begin().await;
+            self.settle("    ", format!("{why}; another one starts")).await;
+            self.weather.crashes();
+            if began.is_ok() {
+                return;
+            }
+        }
+        self.broken.push("no server starts any more".into());
+    }
+
+    pub(crate) fn into_run(mut self) -> Run {
+        let broken = std::mem::take(&mut self.broken);
+        for rule in &broken {
+            self.tell(&format!("BROKEN: {rule}"));
+        }
+        if !broken.is_empty() {
+            let seed = self.seed;
+            self.tell(&format!("replay: cargo run -p sim -- --seed {seed}"));
+        }
+        Run { transcript: self.story, broken }
+    }
+}
+
+fn same_records(a: &Snapshot, b: &Snapshot) -> bool {
+    a.revision == b.revision
+        && (&a.units, &a.specs, &a.nodes, &a.ledgers) == (&b.units, &b.specs, &b.nodes, &b.ledgers)
+        && (&a.clusters, &a.networks, &a.memberships) == (&b.clusters, &b.networks, &b.memberships)
+}
+
+/// Subnets of eleven addresses each and 27 for containers, so that they run out.
+fn small_network() -> Network {
+    let subnet = |id: &str, third: u8| Subnet {
+        id: id.into(),
+        range: Range::new(Ipv4Addr::new(10, 42, third, 0), 28),
+        zone: "us-east-1a".into(),
+    };
+    Network {
+        subnets: vec![subnet("subnet-a", 0), subnet("subnet-b", 1)],
+        container_range: Range::new(Ipv4Addr::new(10, 42, 8, 0), 27),
+        ..network()
+    }
+}
