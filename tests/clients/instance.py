@@ -61,7 +61,7 @@ class Instance:
         """The pid of the parent, the server or the agent; None while there is none."""
         folder = str(self.data_dir)
         for pid, words in processes():
-            if role in words[1:4] and folder in words and "bayplan" in words[0]:
+            if words[:2] == ["bayplan", role] and folder in words:
                 return pid
         return None
 

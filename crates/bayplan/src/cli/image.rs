@@ -63,7 +63,7 @@ fn list(store: &Store, format: Format) -> Result<ExitCode> {
 
 fn show(images: &[ImageSummary], format: Format) -> Result<ExitCode> {
     if format == Format::Json {
-        output::json(&images)?;
+        output::json(&images.iter().map(row).collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = images
@@ -81,6 +81,19 @@ fn show(images: &[ImageSummary], format: Format) -> Result<ExitCode> {
         .collect();
     output::say(&output::table(&["NAME", "DIGEST", "SIZE", "LAYERS"], &rows))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// An image for scripts; the JSON keys are stable.
+fn row(image: &ImageSummary) -> serde_json::Value {
+    serde_json::json!({
+        "names": image.names,
+        "digest": image.digest,
+        "configDigest": image.config_digest,
+        "sizeBytes": image.size_bytes,
+        "layers": image.layers,
+        "created": image.created,
+        "platform": image.platform,
+    })
 }
 
 fn remove(store: &Store, name: &str, format: Format) -> Result<ExitCode> {

@@ -189,9 +189,9 @@ fn detach(installation: &Installation, settings: &Settings) -> Result<ExitCode> 
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg0("bayplan")
+        .arg("parent")
         .arg("--data-dir")
         .arg(&installation.data_dir)
-        .arg("parent")
         .args(settings.to_args())
         .current_dir("/")
         .stdin(Stdio::null())

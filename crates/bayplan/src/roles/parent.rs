@@ -185,9 +185,9 @@ fn spawn(
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0("bayplan")
+        .arg(name)
         .arg("--data-dir")
         .arg(&installation.data_dir)
-        .arg(name)
         .args(settings.to_args())
         .env(PARENT_VARIABLE, std::process::id().to_string())
         .process_group(0);
