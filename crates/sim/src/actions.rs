@@ -38,7 +38,7 @@ const WEIGHTS: [(Action, usize); 18] = [
     (Action::RunTasks, 10),
     (Action::StopTask, 6),
     (Action::Drain, 1),
-    (Action::Clock, 14),
+    (Action::Clock, 20),
     (Action::Weather, 2),
     (Action::NewNode, 1),
     (Action::Place, 14),

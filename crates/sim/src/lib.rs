@@ -17,6 +17,7 @@ mod users;
 mod weather;
 mod world;
 
+pub use test_support::Fault;
 use world::World;
 
 /// What is simulated.
@@ -25,13 +26,23 @@ pub struct Options {
     pub seed: u64,
     /// Things that happen before the faults end.
     pub steps: usize,
+    /// None: the seed decides which commits fail.
+    pub fault: Option<OneFault>,
+}
+
+/// The only fault of a run: one commit fails, and the server falls with it.
+#[derive(Clone, Copy, Debug)]
+pub struct OneFault {
+    /// Which commit, counted from 1.
+    pub commit: usize,
+    pub fault: Fault,
 }
 
 impl Options {
-    pub const STEPS: usize = 250;
+    pub const STEPS: usize = 160;
 
     pub fn seed(seed: u64) -> Self {
-        Self { seed, steps: Self::STEPS }
+        Self { seed, steps: Self::STEPS, fault: None }
     }
 }
 
@@ -40,6 +51,8 @@ impl Options {
 pub struct Run {
     /// A line for each thing that happened.
     pub transcript: String,
+    /// How many commits were tried.
+    pub commits: usize,
     /// The rules that were broken, in the step at which the run was ended; empty when all held.
     pub broken: Vec<String>,
 }
@@ -53,7 +66,7 @@ pub fn simulate(options: Options) -> Run {
         .build()
         .expect("a runtime without input and output needs nothing of the system");
     runtime.block_on(async {
-        let mut world = World::new(options.seed).await;
+        let mut world = World::new(options).await;
         for step in 1..=options.steps {
             world.step(step).await;
             if !world.broken.is_empty() {

@@ -16,7 +16,7 @@ struct Arguments {
 #[allow(clippy::print_stdout, reason = "the transcript is what it is for")]
 fn main() -> ExitCode {
     let Arguments { seed, steps } = Arguments::parse();
-    let run = sim::simulate(sim::Options { seed, steps });
+    let run = sim::simulate(sim::Options { steps, ..sim::Options::seed(seed) });
     print!("{}", run.transcript);
     if run.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

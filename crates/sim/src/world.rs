@@ -1,11 +1,11 @@
 //! Everything that is simulated, and how one step is taken and judged.
 
-use crate::Run;
 use crate::chance::Chance;
 use crate::node::FakeNode;
 use crate::rules::{self, Book};
 use crate::server::Server;
 use crate::weather::Weather;
+use crate::{Options, Run};
 use model::network::{Network, Range, Subnet};
 use model::{NodeId, Snapshot};
 use records::Draft;
@@ -36,17 +36,18 @@ pub(crate) struct World {
     /// Whether the faults have ended: nobody looks at what was true a while ago any more.
     pub(crate) calm: bool,
     history: VecDeque<Arc<Snapshot>>,
-    seed: u64,
+    options: Options,
     story: String,
 }
 
 impl World {
     /// A cluster, a small network, and one to four nodes that have not joined yet.
-    pub(crate) async fn new(seed: u64) -> Self {
+    pub(crate) async fn new(options: Options) -> Self {
+        let seed = options.seed;
         let mut chance = Chance::new(seed);
         let clock = Arc::new(HandClock::default());
         let faulty = FaultyStore::new(Arc::new(MemoryStore::default()));
-        let weather = Weather::over(&faulty, chance.fork());
+        let weather = Weather::over(&faulty, options.fault, chance.fork());
         let server = Server::open(faulty.clone(), clock.clone(), chance.number()).await;
         let mut draft = Draft::new();
         draft.create(&cluster_id("default"), &cluster("default")).create(&scope(), &small_network());
@@ -63,7 +64,7 @@ impl World {
             tasks: 0,
             calm: false,
             history: [first].into(),
-            seed,
+            options,
             story: format!("seed {seed}\n"),
         };
         for _ in 0..=world.chance.below(4) {
@@ -164,10 +165,13 @@ impl World {
             self.tell(&format!("BROKEN: {rule}"));
         }
         if !broken.is_empty() {
-            let seed = self.seed;
-            self.tell(&format!("replay: cargo run -p sim -- --seed {seed}"));
+            let (seed, steps) = (self.options.seed, self.options.steps);
+            self.tell(&format!("replay: cargo run -p sim -- --seed {seed} --steps {steps}"));
+            if let Some(only) = self.options.fault {
+                self.tell(&format!("with one fault: {only:?}"));
+            }
         }
-        Run { transcript: self.story, broken }
+        Run { transcript: self.story, commits: self.weather.commits(), broken }
     }
 }
 

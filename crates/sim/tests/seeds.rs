@@ -1,7 +1,7 @@
 //! The cluster under many seeds. `BAYPLAN_SEEDS=10000 cargo test -p sim` runs more of them; a failure prints its story and how to
 //! see it again.
 
-use sim::{Options, Run, simulate};
+use sim::{Fault, OneFault, Options, Run, simulate};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -95,4 +95,20 @@ fn a_seed_tells_the_same_story_every_time_and_no_other_seed_does() {
         })
         .collect();
     assert_eq!(stories.len(), 5);
+}
+
+#[test]
+fn the_server_may_fall_at_any_commit() {
+    for seed in 0..2 {
+        let calm = Options { seed, steps: 80, fault: Some(OneFault { commit: 0, fault: Fault::None }) };
+        let commits = simulate(calm).commits;
+        assert!(commits > 20, "too little happens: {commits} commits");
+        // The first one makes the cluster that everything is about.
+        for commit in 2..=commits {
+            for fault in [Fault::Unanswered, Fault::Lost] {
+                let run = simulate(Options { fault: Some(OneFault { commit, fault }), ..calm });
+                assert!(run.broken.is_empty(), "{}", run.transcript);
+            }
+        }
+    }
 }
