@@ -127,7 +127,7 @@ pub(crate) async fn run(context: &Context, reference: &str) -> UnitName {
         observed: Default::default(),
     };
     let mut intake = Intake::new();
-    intake.admit(&snapshot, &unit, &lowered.spec);
+    intake.admit(&unit, &lowered.spec);
     context.records().commit(intake.into_draft()).await.unwrap();
     unit.name
 }

@@ -1,7 +1,7 @@
 //! What may leave the store, and when the next thing may; a pure function of a snapshot, deleting nothing itself.
 //!
 //! Each deletion names the revision that it was decided on: it holds only while the record is still that one. An unnamed spec
-//! may be named by a commit under way, so whoever names a stored spec compares its revision in that same commit.
+//! may be named by a commit under way, so whoever names a spec writes it in that same commit.
 
 use model::ecs::{ClientToken, Cluster, ClusterStatus};
 use model::unit::Placement;

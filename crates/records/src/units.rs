@@ -12,7 +12,7 @@ use crate::keys::{encode_unit, unit_key};
 use crate::{Records, codec};
 use model::snapshot::Versioned;
 use model::unit::{Lifecycle, Observed, Placement, StopIntent, Unit, UnitSpec};
-use model::{NodeId, Snapshot, SpecHash, UnitName, UnitUid};
+use model::{NodeId, SpecHash, UnitName, UnitUid};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use store::{Compare, Revision, Write};
@@ -29,14 +29,12 @@ impl Intake {
         Self::default()
     }
 
-    /// Adds a Unit that must not exist yet, and its spec under its hash. A spec that is stored already must stay until then.
-    pub fn admit(&mut self, snapshot: &Snapshot, unit: &Unit, spec: &UnitSpec) -> &mut Self {
+    /// Adds a Unit that must not exist yet, and its spec under its hash. A spec that is stored already is written again:
+    /// only so does its deletion, decided while no Unit named it, fail whichever of the two commits comes first.
+    pub fn admit(&mut self, unit: &Unit, spec: &UnitSpec) -> &mut Self {
         let spec_key = <UnitSpec as crate::Record>::key(&unit.spec);
-        if !self.0.compares.iter().any(|c| c.key == spec_key.as_bytes()) {
-            match snapshot.specs.get(&unit.spec) {
-                Some(stored) => self.0.expect(&unit.spec, stored),
-                None => self.0.create(&unit.spec, spec),
-            };
+        if !self.0.writes.iter().any(|w| w.key() == spec_key.as_bytes()) {
+            self.0.put(&unit.spec, spec);
         }
         let (key, value) = encode_unit(unit);
         self.0.compares.push(Compare::absent(key.clone()));

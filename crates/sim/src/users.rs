@@ -12,8 +12,6 @@ use records::{CommitError, Draft};
 use store::StoreError;
 use test_support::{Wish, cluster_id, stop_wish};
 
-/// Attempts to commit, as the front-ends make them.
-const ATTEMPTS: usize = 32;
 /// Tasks of one call.
 const COUNT_MAX: usize = 4;
 
@@ -86,20 +84,11 @@ impl World {
             made.push(wish.unit(&format!("t{:03}", self.tasks), self.clock.now()));
         }
         let names: Vec<UnitName> = made.iter().map(|unit| unit.name.clone()).collect();
-        // The first attempt may be decided on what was true a while ago.
-        let mut snapshot = self.a_while_ago(0);
-        let mut outcome = Err(CommitError::Conflict);
-        for _ in 0..ATTEMPTS {
-            let mut intake = Intake::new();
-            for unit in &made {
-                intake.admit(&snapshot, unit, &wish.spec());
-            }
-            outcome = self.server.records().commit(intake.into_draft()).await;
-            if !matches!(outcome, Err(CommitError::Conflict)) {
-                break;
-            }
-            snapshot = self.server.records().current();
+        let mut intake = Intake::new();
+        for unit in &made {
+            intake.admit(unit, &wish.spec());
         }
+        let outcome = self.server.records().commit(intake.into_draft()).await;
         let answer = Answer::of(outcome);
         match answer {
             Answer::Done => self.book.accepted.extend(names.iter().cloned()),

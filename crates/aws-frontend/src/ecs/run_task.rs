@@ -42,7 +42,7 @@ pub(crate) async fn run_task(context: Context, input: RunTaskInput) -> Result<Ru
         let definition = request::definition(&snapshot, context.scope(), input.task_definition.as_deref())?;
         let (admission, units) = plan(&context, &snapshot, cluster, definition, &input, count)?;
         let names: Vec<UnitName> = units.iter().map(|unit| unit.name.clone()).collect();
-        let mut draft = draft(&snapshot, &admission, &units, cluster, definition);
+        let mut draft = draft(&admission, &units, cluster, definition);
         if let Some(token) = &token {
             token.record(&snapshot, &names, context.now(), &mut draft);
         }
@@ -126,7 +126,6 @@ fn has_instances(snapshot: &Snapshot, cluster: &ClusterId, launch_type: LaunchTy
 
 /// One commit for all tasks of a call, good only while the cluster and the definition are as they were seen.
 pub(super) fn draft(
-    snapshot: &Snapshot,
     admission: &Admission,
     units: &[Unit],
     cluster: &Versioned<Cluster>,
@@ -134,7 +133,7 @@ pub(super) fn draft(
 ) -> Draft {
     let mut intake = Intake::new();
     for unit in units {
-        intake.admit(snapshot, unit, &admission.spec);
+        intake.admit(unit, &admission.spec);
     }
     let mut draft = intake.into_draft();
     draft.expect(&cluster.id, cluster).expect(&definition.id, definition);

@@ -37,7 +37,7 @@ pub(crate) async fn start_task(context: Context, input: StartTaskInput) -> Resul
         let units: Vec<_> = nodes.into_iter().map(|node| admission.task(Place::Node(node), now)).collect();
         let names: Vec<UnitName> = units.iter().map(|unit| unit.name.clone()).collect();
         let touched = context.records().touched();
-        match context.records().commit(draft(&snapshot, &admission, &units, cluster, definition)).await {
+        match context.records().commit(draft(&admission, &units, cluster, definition)).await {
             Ok(_) => {
                 let answer = outcome::settle(context.records(), touched, names).await?;
                 failures.extend(answer.failures);

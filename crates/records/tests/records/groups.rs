@@ -41,36 +41,59 @@ async fn units_of_one_spec_share_its_record() {
     let (wish, other) = (Wish::default(), Wish { cpu: 7, ..Wish::default() });
     let mut intake = Intake::new();
     for (wish, id) in [(&wish, "a"), (&wish, "b"), (&other, "c")] {
-        intake.admit(&records.current(), &wish.unit(id, HandClock::START), &wish.spec());
+        intake.admit(&wish.unit(id, HandClock::START), &wish.spec());
     }
     records.commit(intake.into_draft()).await.unwrap();
+    let hash = units::spec_hash(&wish.spec());
+    assert_eq!(records.current().specs[&hash].version, 1, "it was written once");
     admit(records, &wish, "d").await;
     let snapshot = records.current();
     assert_eq!((snapshot.units.len(), snapshot.specs.len()), (4, 2));
-    assert_eq!(snapshot.spec_uses(&units::spec_hash(&wish.spec())), 3);
-    assert_eq!(snapshot.specs[&units::spec_hash(&wish.spec())].version, 1, "it was written once");
+    assert_eq!(snapshot.spec_uses(&hash), 3);
 }
 
 #[tokio::test]
-async fn a_unit_is_not_admitted_twice_nor_on_a_spec_that_has_gone() {
+async fn a_unit_is_not_admitted_twice() {
     let (opened, _) = empty().await;
     let records = &opened.records;
     let wish = Wish::default();
     admit(records, &wish, "a").await;
-    let seen = records.current();
-    let again = |id: &str| {
-        let mut intake = Intake::new();
-        intake.admit(&seen, &wish.unit(id, HandClock::START), &wish.spec());
-        intake.into_draft()
-    };
-    assert!(matches!(records.commit(again("a")).await, Err(CommitError::Conflict)));
+    let mut intake = Intake::new();
+    intake.admit(&wish.unit("a", HandClock::START), &wish.spec());
+    assert!(matches!(records.commit(intake.into_draft()).await, Err(CommitError::Conflict)));
+}
 
+#[tokio::test]
+async fn a_unit_has_its_spec_whether_that_is_collected_before_or_after_its_admission() {
+    let (opened, _) = empty().await;
+    let records = &opened.records;
+    let wish = Wish::default();
     let hash = units::spec_hash(&wish.spec());
+    admit(records, &wish, "a").await;
     let mut draft = Draft::new();
-    units::forget(&mut draft, &task_name("default", "a"), seen.units[&task_name("default", "a")].revision);
-    draft.delete(&hash, &seen.specs[&hash]);
+    let name = task_name("default", "a");
+    units::forget(&mut draft, &name, records.current().units[&name].revision);
     records.commit(draft).await.unwrap();
-    assert!(matches!(records.commit(again("b")).await, Err(CommitError::Conflict)), "its spec was collected meanwhile");
+
+    let unnamed = records.current();
+    let collect = || {
+        let mut draft = Draft::new();
+        draft.delete(&hash, &unnamed.specs[&hash]);
+        draft
+    };
+    admit(records, &wish, "b").await;
+    assert!(matches!(records.commit(collect()).await, Err(CommitError::Conflict)), "it is named again meanwhile");
+
+    let mut intake = Intake::new();
+    intake.admit(&wish.unit("c", HandClock::START), &wish.spec());
+    let mut both = Draft::new();
+    let name = task_name("default", "b");
+    units::forget(&mut both, &name, records.current().units[&name].revision);
+    both.delete(&hash, &records.current().specs[&hash]);
+    records.commit(both).await.unwrap();
+    records.commit(intake.into_draft()).await.unwrap();
+    assert_eq!(records.current().spec_uses(&hash), 1);
+    assert!(records.current().specs.contains_key(&hash), "it was collected just before");
 }
 
 #[tokio::test]

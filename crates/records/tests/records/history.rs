@@ -68,7 +68,7 @@ async fn take(records: &Records, step: &Step) {
                 return;
             }
             let mut intake = Intake::new();
-            intake.admit(&snapshot, &wish.unit(&format!("t{id}"), HandClock::START), &wish.spec());
+            intake.admit(&wish.unit(&format!("t{id}"), HandClock::START), &wish.spec());
             draft = intake.into_draft();
         }
         Step::Bind { id, node } => {

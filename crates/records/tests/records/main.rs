@@ -24,7 +24,7 @@ pub(crate) async fn empty() -> (Opened, Arc<FaultyStore>) {
 pub(crate) async fn admit(records: &Records, wish: &Wish, id: &str) -> UnitName {
     let unit = wish.unit(id, HandClock::START);
     let mut intake = Intake::new();
-    intake.admit(&records.current(), &unit, &wish.spec());
+    intake.admit(&unit, &wish.spec());
     records.commit(intake.into_draft()).await.unwrap();
     unit.name
 }
