@@ -242,3 +242,17 @@ def test_down_twice_is_as_good_as_once(another):
 def test_each_process_shows_its_role(bayplan):
     for role in ("parent", "server", "agent"):
         assert bayplan.pid(role), role
+
+
+def test_a_disk_that_is_nearly_full_is_named_before_anything_starts(tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "small", folder], check=True)
+    try:
+        instance = Instance(folder / "data")
+        done = instance.command("up", "--detach", "--aws-addr", "127.0.0.1:0", check=False)
+        assert done.returncode == 1 and "MiB free" in done.stderr and "--data-dir" in done.stderr
+        assert instance.pid("parent") is None
+        assert instance.command("doctor", check=False).returncode == 1
+    finally:
+        subprocess.run(["umount", folder], check=True)

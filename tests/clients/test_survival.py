@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs import FOREVER, container, exit_code
-from instance import eventually, processes
+from instance import BINARY, eventually, processes
 
 COUNTING = "n=0; trap 'exit 17' TERM; while :; do n=$((n+1)); echo tick $n; sleep 0.05; done"
 
@@ -194,3 +195,37 @@ def test_logs_written_while_the_server_was_dead_arrive(ship):
         return [event["message"] for event in events]
 
     eventually(lambda: lines() == [f"line {n}" for n in range(1, 9)], 15, "all eight lines, once each")
+
+
+def test_after_a_reboot_leftovers_are_cleared_and_old_tasks_stopped(ship):
+    aws, task = ship
+    kill(aws.instance, "parent", "server", "agent")
+    for supervisor in aws.instance.supervisors():
+        os.kill(supervisor, signal.SIGKILL)
+    # What a machine that was switched off and on again has: another boot id.
+    (aws.instance.data_dir / "run" / "boot-id").write_text("00000000-0000-0000-0000-000000000000")
+    aws.instance.up()
+    aws.reconnect()
+    stopped = aws.stopped(task)
+    assert exit_code(stopped) is None and "restarted" in stopped["stoppedReason"]
+    assert aws.instance.supervisors() == []
+    assert exit_code(aws.finished("exit 3")) == 3
+
+
+def test_a_bayplan_in_the_foreground_ends_by_a_signal_and_its_tasks_do_not(ship):
+    aws, task = ship
+    before = aws.describe(task)
+    os.kill(aws.instance.pid("parent"), signal.SIGTERM)
+    eventually(lambda: aws.instance.pid("parent") is None, 10, "the end of the parent")
+    words = [BINARY, "--data-dir", str(aws.instance.data_dir), "up", "--aws-addr", "127.0.0.1:0"]
+    foreground = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert "is ready" in foreground.stdout.readline()
+        aws.instance.read_settings()
+        aws.reconnect()
+        still_the_same(aws, task, before)
+    finally:
+        foreground.send_signal(signal.SIGINT)
+        foreground.wait(15)
+    assert foreground.returncode == 0 and len(aws.instance.supervisors()) == 1
+    aws.instance.up()

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -82,7 +83,7 @@ async fn end_parent(installation: &Installation) -> Result<()> {
 }
 
 fn remove_from_host(installation: &Installation, identity: &Identity) -> Result<()> {
-    kill_processes(installation, &identity.instance).context("processes of tasks cannot be killed")?;
+    kill_processes(&identity.instance).context("processes of tasks cannot be killed")?;
     let instance: network::InstanceId = identity.instance.parse()?;
     let host = network::Host::open(instance, installation.run_dir().join("net"))?;
     host.remove().context("the network cannot be taken off the host")?;
@@ -94,16 +95,23 @@ fn remove_from_host(installation: &Installation, identity: &Identity) -> Result<
 }
 
 /// Ends whatever runs of the instance, by its control groups: containers, then the supervisors of tasks that are left.
-fn kill_processes(installation: &Installation, instance: &str) -> Result<()> {
-    for unit in std::fs::read_dir(installation.run_dir().join("units")).into_iter().flatten().flatten() {
-        let uid = unit.file_name().to_string_lossy().into_owned();
+fn kill_processes(instance: &str) -> Result<()> {
+    let host = runtime::cgroup::Host::probe()?;
+    let supervisors = host.supervisors(instance)?;
+    for uid in units_beside(&supervisors) {
         runtime::cgroup::kill_unit(instance, &uid, KILL_MS)?;
         runtime::cgroup::remove_unit(instance, &uid, KILL_MS)?;
     }
-    let host = runtime::cgroup::Host::probe()?;
-    let supervisors = host.supervisors(instance)?;
     supervisors.kill_and_wait(KILL_MS)?;
     supervisors.remove_all(KILL_MS)?;
     host.remove_instance(instance)?;
     Ok(())
+}
+
+/// Every Unit that has a control group, whatever became of its run folder.
+fn units_beside(supervisors: &runtime::cgroup::Group) -> BTreeSet<String> {
+    let folders = supervisors.dirs().filter_map(|dir| std::fs::read_dir(dir.parent()?).ok());
+    let groups = folders.flatten().flatten().filter(|entry| entry.path().is_dir());
+    let names = groups.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| supervisors.dirs().all(|dir| !dir.ends_with(name))).collect()
 }
