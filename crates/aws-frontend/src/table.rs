@@ -48,9 +48,7 @@ impl Table {
             let input: C::Input = aws_protocol::decode(route, body)?;
             let (wire, request_id) = (route.wire, context.request_id.clone());
             let answer = function(context, input);
-            Ok(Box::pin(async move {
-                Ok(aws_protocol::answer(wire, C::OPERATION, &answer.await?, &request_id))
-            }))
+            Ok(Box::pin(async move { Ok(aws_protocol::answer(wire, C::OPERATION, &answer.await?, &request_id)) }))
         });
         self.entries.insert(C::OPERATION.name, Entry { status, handler });
         self

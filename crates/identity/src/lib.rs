@@ -42,7 +42,11 @@ impl KeyRing {
     /// The secret of a key. Temporary ones are known only with their session token, and only until they expire.
     pub fn secret(&self, access_key_id: &str, session_token: Option<&str>, now_ms: u64) -> Result<String, KeyProblem> {
         if access_key_id == self.keys.access_key_id {
-            return if session_token.is_none() { Ok(self.keys.secret_access_key.clone()) } else { Err(KeyProblem::Unknown) };
+            return if session_token.is_none() {
+                Ok(self.keys.secret_access_key.clone())
+            } else {
+                Err(KeyProblem::Unknown)
+            };
         }
         let token = session_token.ok_or(KeyProblem::Unknown)?;
         let temporary = temporary::read(&self.keys, access_key_id, token).map_err(|_| KeyProblem::Unknown)?;
@@ -63,6 +67,9 @@ impl KeyRing {
 
     /// Credentials for a task's role, good until `expires_unix_ms`: (access key id, secret, session token).
     pub fn issue(&self, role_arn: &str, session: &str, expires_unix_ms: u64) -> (String, String, String) {
-        temporary::issue(&self.keys, &Temporary { role_arn: role_arn.to_owned(), session: session.to_owned(), expires_unix_ms })
+        temporary::issue(
+            &self.keys,
+            &Temporary { role_arn: role_arn.to_owned(), session: session.to_owned(), expires_unix_ms },
+        )
     }
 }
