@@ -42,6 +42,9 @@ pub(crate) struct Settings {
     /// The /16 that tasks get addresses from (default: the first free one from 10.42.0.0/16 on)
     #[arg(long, value_name = "CIDR")]
     pub network_cidr: Option<String>,
+    /// How long a stopped task stays describable, in hours
+    #[arg(long, default_value_t = 168, value_name = "HOURS")]
+    pub keep_stopped: u64,
     /// error, warn, info, debug or trace
     #[arg(long, default_value = "info", value_name = "L")]
     pub log_level: String,
@@ -90,6 +93,7 @@ impl Settings {
     pub(crate) fn to_args(&self) -> Vec<String> {
         let mut args =
             vec!["--aws-addr".to_owned(), self.aws_addr.to_string(), "--log-level".to_owned(), self.log_level.clone()];
+        args.extend(["--keep-stopped".to_owned(), self.keep_stopped.to_string()]);
         if let Some(capacity) = &self.capacity {
             args.extend(["--capacity".to_owned(), capacity.to_string()]);
         }

@@ -38,11 +38,11 @@ pub(crate) fn run(data_dir: &Path, settings: Settings) -> Result<ExitCode> {
     super::log_to_stderr(&settings.log_level)?;
     let installation = Installation::at(data_dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(serve(&installation))?;
+    runtime.block_on(serve(&installation, &settings))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(installation: &Installation) -> Result<()> {
+async fn serve(installation: &Installation, settings: &Settings) -> Result<()> {
     let (aws, local) = sockets()?;
     let identity = installation.existing_identity()?;
     let scope = Scope::new(identity.account_id.clone(), identity.region.clone());
@@ -69,7 +69,7 @@ async fn serve(installation: &Installation) -> Result<()> {
     running.spawn(logs_to_disk(logs));
     running.spawn(sweep_logs(frontend.clone()));
     running.spawn(ends(controllers::run(Placer::new(random_seed()), records.clone())));
-    running.spawn(ends(controllers::run(Collector::new(Retention::default()), records)));
+    running.spawn(ends(controllers::run(Collector::new(retention(settings)), records)));
     running.spawn(serve_local(local, sessions, admin));
     running.spawn(serve_aws(aws, service));
 
@@ -91,6 +91,10 @@ impl controllers::CredentialIssuer for RoleKeys {
         let (access_key_id, secret_access_key, session_token) = self.0.issue(role, uid.as_str(), expires.unix_ms());
         session::Credentials { access_key_id, secret_access_key, session_token }
     }
+}
+
+fn retention(settings: &Settings) -> Retention {
+    Retention { stopped_units_ms: settings.keep_stopped.saturating_mul(3_600_000), ..Retention::default() }
 }
 
 async fn ends(part: impl Future<Output = ()>) -> Result<()> {
