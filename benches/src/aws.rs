@@ -44,28 +44,37 @@ impl Client {
 
     /// Sends one operation of ECS and reads the answer to its end. Errors on any status but 200.
     pub(crate) async fn raw(&mut self, operation: &str, body: Vec<u8>) -> Result<Bytes> {
+        let request = http::Request::post("/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}"));
+        self.send("ecs", request, body).await
+    }
+
+    /// Sends one operation of EC2 in the query protocol.
+    pub(crate) async fn ec2(&mut self, form: &str) -> Result<Bytes> {
+        let request = http::Request::post("/").header("content-type", "application/x-www-form-urlencoded");
+        self.send("ec2", request, form.as_bytes().to_vec()).await
+    }
+
+    async fn send(&mut self, service: &str, request: http::request::Builder, body: Vec<u8>) -> Result<Bytes> {
         if self.sender.ready().await.is_err() {
             // Some servers close a connection that was idle for a few seconds.
             self.sender = dial(&self.endpoint).await?;
         }
-        let request = http::Request::post("/")
-            .header("host", &self.endpoint.address)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}"))
-            .body(())?;
-        let (mut parts, ()) = request.into_parts();
-        sign(&mut parts, &body, &self.credentials, &self.endpoint.region, "ecs", jiff::Timestamp::now());
+        let (mut parts, ()) = request.header("host", &self.endpoint.address).body(())?.into_parts();
+        sign(&mut parts, &body, &self.credentials, &self.endpoint.region, service, jiff::Timestamp::now());
         let answer = self.sender.send_request(http::Request::from_parts(parts, Full::new(body.into()))).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
         if status != http::StatusCode::OK {
-            bail!("{operation}: {status}: {}", String::from_utf8_lossy(&body));
+            bail!("{status}: {}", String::from_utf8_lossy(&body));
         }
         Ok(body)
     }
 
     pub(crate) async fn call(&mut self, operation: &str, input: &Value) -> Result<Value> {
-        let answer = self.raw(operation, serde_json::to_vec(input)?).await?;
+        let answer = self.raw(operation, serde_json::to_vec(input)?).await;
+        let answer = answer.with_context(|| format!("{operation} was refused"))?;
         serde_json::from_slice(&answer).with_context(|| format!("{operation} answered something that is no JSON"))
     }
 }

@@ -11,6 +11,8 @@ mod sync;
 mod tasks;
 mod throughput;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
@@ -41,7 +43,17 @@ enum What {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match measure().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure() -> Result<()> {
     match Bench::parse().what {
         What::Start(arguments) => print(&start::run(&arguments).await?),
         What::Throughput(arguments) => print(&throughput::run(&arguments).await?),
