@@ -126,9 +126,9 @@ pub(crate) fn finished(stages: &[Stage], stopping: bool) -> bool {
     stages.iter().all(|s| s.over() || (stopping && *s == Stage::Waiting))
 }
 
-/// Every container has been started at least once.
+/// Every container has been started at least once, or cannot be: a task need not wait for one that is not essential.
 pub(crate) fn all_started(stages: &[Stage]) -> bool {
-    stages.iter().all(|s| matches!(s, Stage::Running { .. } | Stage::Restarting | Stage::Ended { .. }))
+    stages.iter().all(|s| !matches!(s, Stage::Waiting))
 }
 
 #[cfg(test)]
@@ -205,6 +205,7 @@ mod tests {
         let unit = containers(&[("db", &[]), ("app", &[("db", Completed)])]);
         assert_eq!(startable(&unit, &[Stage::Restarting, Stage::Waiting]), [] as [usize; 0]);
         assert!(all_started(&[Stage::Restarting, RUNNING]));
+        assert!(all_started(&[Stage::Failed, RUNNING]) && !all_started(&[Stage::Waiting, RUNNING]));
         assert!(!finished(&[Stage::Restarting], false));
     }
 }
