@@ -31,11 +31,21 @@ pub(crate) fn on_a_fresh_host(test: impl FnOnce() + Send + 'static) {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("root, to make namespaces");
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
             .expect("private mounts");
+        forget_others_namespaces();
         ip("link set lo up");
         test();
     });
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// Other Bayplans of the machine come and go meanwhile: what they keep is taken out of this thread's own view.
+fn forget_others_namespaces() {
+    let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").expect("mounts");
+    for kept in mounts.lines().filter(|line| line.contains(" nsfs ")).filter_map(|line| line.split(' ').nth(4)) {
+        // It may have gone in this moment.
+        let _ = umount2(kept, MntFlags::MNT_DETACH);
     }
 }
 
@@ -218,6 +228,10 @@ pub(crate) fn outside_world() -> OwnedFd {
         ip("addr add 198.51.100.2/24 dev eth0");
         ip("link set eth0 up");
     });
+    // The kernel tells a link's carrier a moment later; a test that compares the host's links must not see it change.
+    while !read_command("ip", "-o link show out0").contains("state UP") {
+        std::thread::yield_now();
+    }
     outside
 }
 
