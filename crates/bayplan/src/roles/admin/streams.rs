@@ -5,6 +5,8 @@ use bytes::{Buf, BytesMut};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use model::unit::{ContainerState, Lifecycle, Unit};
+use model::{Snapshot, UnitName};
 use prost::Message;
 use session::stream::NodeStreams;
 use session::wire::Frame;
@@ -52,9 +54,25 @@ impl Admin {
             serde_json::from_value(question).map_err(|e| Refusal(StatusCode::BAD_REQUEST, e.to_string()))?;
         let opened = match request {
             StreamRequest::Exec(exec) => self.sessions.exec(&node, exec).await,
-            StreamRequest::Logs(logs) => self.sessions.logs(&node, logs).await,
+            StreamRequest::Logs(logs) => {
+                if logs.follow {
+                    self.begun(&unit.name).await;
+                }
+                self.sessions.logs(&node, logs).await
+            }
         };
         opened.map_err(Refusal::internal)
+    }
+
+    /// Waits until a task has a container that was started, or ends without one: before that there is nothing to follow.
+    async fn begun(&self, name: &UnitName) {
+        let begun = |unit: &Unit| {
+            let started = unit.observed.containers.iter().any(|c| c.state >= ContainerState::Running);
+            started || unit.observed.lifecycle >= Lifecycle::Stopping
+        };
+        let done = |snapshot: &Snapshot| snapshot.units.get(name).is_none_or(|unit| begun(unit)).then_some(());
+        // A server that is shutting down serves no stream either, and says so next.
+        let _ = self.records.wait_for(done).await;
     }
 }
 
