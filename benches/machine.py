@@ -87,6 +87,15 @@ def run(argv, **options):
     return done.stdout
 
 
+def build():
+    """The bench program, and the static one for the containers; dist/bayplan is what `make build` left."""
+    if not BAYPLAN.exists():
+        raise SystemExit("dist/bayplan is not there. Type: make build")
+    cargo = ["cargo", "build", "--release", "--locked", "--quiet", "--package", "benches", "--bin"]
+    subprocess.run([*cargo, "bench"], cwd=ROOT, check=True)
+    subprocess.run([*cargo, "bench-first", "--target", f"{platform.machine()}-unknown-linux-musl"], cwd=ROOT, check=True)
+
+
 def bench(what, *argv, endpoint=None):
     """One measurement by the bench program."""
     return json.loads(run([BENCH, what, *(endpoint or []), *argv]))

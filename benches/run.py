@@ -37,6 +37,7 @@ def main():
     if os.geteuid() != 0:
         sys.exit("The rows run real containers and need root. Type: sudo -E make bench")
     machine.OUT.mkdir(parents=True, exist_ok=True)
+    machine.build()
     missing = peers.missing() if given.no_install else peers.install()
     report = Report(machine.facts())
     with contextlib.ExitStack() as stack:

@@ -28,3 +28,9 @@ pub(crate) struct ResponseHeader {
     #[prost(uint64, tag = "4")]
     pub raft_term: u64,
 }
+
+/// A message as gRPC sends it: not compressed, its length, its bytes.
+pub(crate) fn framed(message: &[u8]) -> bytes::Bytes {
+    let length = u32::try_from(message.len()).expect("a Put is far below 4 GiB");
+    [&[0][..], &length.to_be_bytes(), message].concat().into()
+}
