@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tarfile
@@ -11,7 +12,7 @@ import pytest
 
 import images
 from ecs import FOREVER, shell
-from instance import BINARY, Instance
+from instance import BINARY, ROOT, Instance
 
 
 def test_a_second_up_says_that_bayplan_runs_already(bayplan):
@@ -56,6 +57,14 @@ def test_an_unknown_task_ends_with_3(bayplan):
     for command in (["logs", "0123"], ["why", "0123"], ["exec", "0123", "--", "true"]):
         done = bayplan.command(*command, check=False)
         assert done.returncode == 3 and "0123" in done.stderr, command
+
+
+@pytest.mark.parametrize("command", ["up", "down", "env", "image import", "image ls", "image rm", "image demo", "ps", "logs", "exec", "why", "doctor"])
+def test_every_flag_is_documented(command):
+    told = subprocess.run([BINARY, *command.split(), "--help"], capture_output=True, text=True, check=True).stdout
+    documented = (ROOT / "docs" / "cli.md").read_text()
+    flags = set(re.findall(r"(?m)^ +(?:-\w, )?(--[a-z-]+)", told)) - {"--help", "--version"}
+    assert flags and [flag for flag in flags if f"`{flag}" not in documented and f"[{flag}" not in documented] == []
 
 
 def test_a_wrong_option_ends_with_2(bayplan):
