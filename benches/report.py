@@ -26,7 +26,7 @@ class Report:
             met = judged >= goal if higher_wins else judged <= goal
         self.rows.append({
             "row": row, "unit": unit, "ours": ours, "peer": peer, "peer_name": peer_name, "ratio": ratio, "goal": goal,
-            "goal_is": "ratio" if ratio_is_goal else "ours", "met": met, "note": note,
+            "goal_is": "ratio" if ratio_is_goal else "ours", "higher_wins": higher_wins, "met": met, "note": note,
             "not_measured": why_no_peer, "rounds": list(rounds),
         })
         print("   " + self.line(self.rows[-1]), flush=True)
@@ -54,7 +54,7 @@ class Report:
                 peer = f"{number(row['peer'])} {unit} ({row['peer_name']})"
             else:
                 peer = f"not measured: {row['not_measured']}" if row["not_measured"] else "-"
-            sign = "<=" if row["goal_is"] == "ours" and row["unit"] != "tasks/s" else ">="
+            sign = ">=" if row["higher_wins"] else "<="
             goal = "-" if row["goal"] is None else f"{sign} {number(row['goal'])}{'x' if row['goal_is'] == 'ratio' else ' ' + unit}"
             ratio = f"{row['ratio']:.1f}x" if row["ratio"] else "-"
             met = {True: "yes", False: "NO", None: "-"}[row["met"]]
