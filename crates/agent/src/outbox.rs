@@ -12,8 +12,6 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// Something is to be sent.
     pub(crate) filled: Notify,
-    /// Something was acknowledged.
-    pub(crate) emptied: Notify,
 }
 
 #[derive(Default)]
@@ -65,8 +63,6 @@ impl Outbox {
         let Some(waiting) = state.waiting.get(uid).filter(|w| w.update.sequence <= sequence) else { return false };
         let last = waiting.last;
         state.waiting.remove(uid);
-        drop(state);
-        self.emptied.notify_waiters();
         last
     }
 }

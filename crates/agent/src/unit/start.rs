@@ -6,7 +6,7 @@ use super::prepare::chain;
 use crate::graph;
 use crate::link::LinkError;
 use model::unit::{ContainerState, StopCause};
-use runtime::protocol::{FailureKind, Reply, Request};
+use runtime::protocol::{Reply, Request};
 use std::os::unix::fs::DirBuilderExt;
 use tokio::time::{Duration, Instant};
 
@@ -93,12 +93,7 @@ impl Actor {
         match link.call(Request::Start { container: name, attempt }, Vec::new()).await {
             Ok((Reply::Started { started_at_unix_ms, .. }, _)) => Ok(started_at_unix_ms),
             Ok(_) => Err("CannotStartContainerError: the supervisor gave an answer to another question".to_owned()),
-            Err(LinkError::Failed(failure)) => Err(match failure.kind {
-                FailureKind::CommandNotFound | FailureKind::CommandNotExecutable | FailureKind::Invalid => {
-                    format!("CannotStartContainerError: {failure}")
-                }
-                _ => format!("CannotStartContainerError: {failure}"),
-            }),
+            Err(LinkError::Failed(failure)) => Err(format!("CannotStartContainerError: {failure}")),
             Err(error) => Err(words("CannotStartContainerError", &error)),
         }
     }
