@@ -104,6 +104,7 @@ pub(crate) async fn run(context: &Context, reference: &str) -> UnitName {
         ephemeral_storage_gib: None,
         attachment_id: None,
         assign_public_ip: false,
+        protected_until: None,
     };
     let unit = Unit {
         name: UnitName::EcsTask { cluster, id: uid.as_str().into() },
@@ -122,6 +123,9 @@ pub(crate) async fn run(context: &Context, reference: &str) -> UnitName {
             required_attributes: lowered.required_attributes,
             wait_for_room: true,
         }),
+        owner: None,
+        settled: false,
+        waits_for: None,
         intent: Default::default(),
         placement: Placement::Pending,
         observed: Default::default(),

@@ -1,7 +1,13 @@
 //! The ECS front-end's own stored objects. They hold documents in ECS's words where ECS echoes them, and typed fields
 //! where the engine reads them.
 
-use crate::ids::{ClusterId, NodeId, TaskDefinitionId};
+pub mod deployment;
+pub mod service;
+
+pub use deployment::{Deployment, DeploymentState};
+pub use service::{Service, ServiceEvent, ServiceRevision, ServiceState, TaskSet};
+
+use crate::ids::{ClusterId, NodeId, Scope, TaskDefinitionId};
 use crate::quantity::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -154,6 +160,27 @@ pub struct TaskFace {
     pub attachment_id: Option<Arc<str>>,
     #[serde(default)]
     pub assign_public_ip: bool,
+    /// Until when neither scaling in nor a deployment stops it (task scale-in protection).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected_until: Option<Timestamp>,
+}
+
+/// A capacity provider that was made; FARGATE and FARGATE_SPOT are there without a record. Writer: the front-end.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
+pub struct CapacityProvider {
+    pub scope: Scope,
+    pub name: Arc<str>,
+    /// The only cluster that may use it; None for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Arc<str>>,
+    /// ECS's AutoScalingGroupProvider or ManagedInstancesProvider, under that name, echoed.
+    pub document: Value,
+    pub created_at: Timestamp,
+    #[serde(default)]
+    pub tags: Tags,
+    /// When it was deleted; it stays describable for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// What ECS echoes of a container in a task, from the task definition.

@@ -73,6 +73,13 @@ pub struct TaskDefinitionId {
     pub revision: u32,
 }
 
+/// An ECS service by name, within its cluster.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+pub struct ServiceId {
+    pub cluster: ClusterId,
+    pub name: Arc<str>,
+}
+
 /// The API name under which a Unit's record lies.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
 pub enum UnitName {

@@ -14,7 +14,7 @@ pub mod query;
 pub mod snapshot;
 pub mod unit;
 
-pub use ids::{ClusterId, NodeId, Scope, SpecHash, TaskDefinitionId, UnitName, UnitUid};
+pub use ids::{ClusterId, NodeId, Scope, ServiceId, SpecHash, TaskDefinitionId, UnitName, UnitUid};
 pub use node::Node;
 pub use quantity::{Cpu, Memory, Timestamp};
 pub use query::{Query, QueryError};

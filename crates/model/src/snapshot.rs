@@ -2,8 +2,11 @@
 //!
 //! `records` keeps it from a watch over the store's root. Nothing else changes one, and a reader's copy never moves.
 
-use crate::ecs::{AccountSetting, ClientToken, Cluster, Family, Membership, MembershipStatus, TaskDefinition};
-use crate::ids::{ClusterId, NodeId, Scope, SpecHash, TaskDefinitionId, UnitName, UnitUid};
+use crate::ecs::{
+    AccountSetting, CapacityProvider, ClientToken, Cluster, Deployment, DeploymentState, Family, Membership,
+    MembershipStatus, Service, ServiceEvent, ServiceRevision, ServiceState, TaskDefinition, TaskSet,
+};
+use crate::ids::{ClusterId, NodeId, Scope, ServiceId, SpecHash, TaskDefinitionId, UnitName, UnitUid};
 use crate::logs::LogGroup;
 use crate::network::Network;
 use crate::node::{Ledger, Node};
@@ -57,12 +60,25 @@ pub struct Snapshot {
     /// By scope, principal ("" is the default of all) and name.
     pub settings: Table<(Scope, Arc<str>, Arc<str>), AccountSetting>,
     pub client_tokens: Table<(ClusterId, Arc<str>), ClientToken>,
+    pub capacity_providers: Table<(Scope, Arc<str>), CapacityProvider>,
+    pub services: Table<ServiceId, Service>,
+    pub service_states: Table<ServiceId, ServiceState>,
+    /// By service and number.
+    pub service_revisions: Table<(ServiceId, Arc<str>), ServiceRevision>,
+    /// By service and id.
+    pub deployments: Table<(ServiceId, Arc<str>), Deployment>,
+    pub deployment_states: Table<(ServiceId, Arc<str>), DeploymentState>,
+    pub task_sets: Table<(ServiceId, Arc<str>), TaskSet>,
+    /// By service and their order.
+    pub service_events: Table<(ServiceId, u64), ServiceEvent>,
     pub log_groups: Table<(Scope, Arc<str>), LogGroup>,
 
     // Indexes, kept by `index` alone.
     by_uid: OrdMap<UnitUid, UnitName>,
     by_node: OrdSet<(NodeId, UnitName)>,
     by_group: OrdSet<(ClusterId, Arc<str>, UnitName)>,
+    /// Units whose owner has still something to do or to learn of them.
+    by_owner: OrdSet<(ServiceId, UnitName)>,
     by_spec: OrdMap<SpecHash, u32>,
     awaiting_placement: OrdSet<UnitName>,
     addresses: OrdMap<Ipv4Addr, UnitUid>,
@@ -104,6 +120,15 @@ impl Snapshot {
             .range(from..)
             .take_while(move |(c, g, _)| c == cluster && &**g == group)
             .filter_map(move |(_, _, name)| self.units.get(name))
+    }
+
+    /// Units that a service owns, without those whose end it has drawn its conclusions from.
+    pub fn units_of_service<'a>(&'a self, service: &'a ServiceId) -> impl Iterator<Item = &'a Versioned<Unit>> + 'a {
+        let from = (service.clone(), first_name());
+        self.by_owner
+            .range(from..)
+            .take_while(move |(owner, _)| owner == service)
+            .filter_map(move |(_, name)| self.units.get(name))
     }
 
     /// Units that placement owes an answer.
@@ -177,6 +202,9 @@ impl Snapshot {
     fn index(&mut self, unit: &Unit) {
         self.by_uid.insert(unit.uid.clone(), unit.name.clone());
         *self.by_spec.entry(unit.spec.clone()).or_default() += 1;
+        if let Some(owner) = unit.owner.as_ref().filter(|_| !(unit.settled && unit.is_over())) {
+            self.by_owner.insert((owner.service().clone(), unit.name.clone()));
+        }
         if unit.awaits_placement() {
             self.awaiting_placement.insert(unit.name.clone());
         }
@@ -212,6 +240,9 @@ impl Snapshot {
 
     fn unindex(&mut self, unit: &Unit) {
         self.by_uid.remove(&unit.uid);
+        if let Some(owner) = &unit.owner {
+            self.by_owner.remove(&(owner.service().clone(), unit.name.clone()));
+        }
         self.awaiting_placement.remove(&unit.name);
         self.refused.remove(&unit.name);
         if let Some(at) = ended_at(unit) {

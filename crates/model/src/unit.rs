@@ -11,7 +11,7 @@ pub use placement::{Capacity, Constraint, Placement, Refusal, Scheduling, Strate
 pub use spec::UnitSpec;
 
 use crate::ecs::TaskFace;
-use crate::ids::{SpecHash, UnitName, UnitUid};
+use crate::ids::{ServiceId, SpecHash, UnitName, UnitUid};
 use crate::quantity::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,12 +28,22 @@ pub struct Unit {
     pub spec: SpecHash,
     /// What placement has to respect besides the spec. Writer: the intake, once.
     pub scheduling: Arc<Scheduling>,
+    /// Whose slot it fills; a Unit without an owner stands alone. Writer: the intake, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// The owner has drawn its conclusions from the Unit's end: nothing but retention holds the record. Writer: the owner's
+    /// scheduler, once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
     /// Writer: anyone; it merges towards stopping sooner.
     #[serde(default)]
     pub intent: Intent,
     /// Writer: the placement controller.
     #[serde(default)]
     pub placement: Placement,
+    /// Why no node has taken it so far, of a Unit that waits for room. Writer: the placement controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<Arc<Refusal>>,
     /// Writer: the node session.
     #[serde(default)]
     pub observed: Observed,
@@ -45,11 +55,51 @@ impl Unit {
         matches!(self.placement, Placement::Bound { .. }) && self.observed.lifecycle != Lifecycle::Stopped
     }
 
+    /// It has stopped, or was to stop before it had a node.
+    pub fn is_over(&self) -> bool {
+        self.observed.lifecycle == Lifecycle::Stopped
+            || (matches!(self.placement, Placement::Pending) && self.intent.stop.is_some())
+            || matches!(self.placement, Placement::Refused(_))
+    }
+
     /// The placement controller still owes it an answer.
     pub fn awaits_placement(&self) -> bool {
         matches!(self.placement, Placement::Pending)
             && self.intent.stop.is_none()
             && self.observed.lifecycle != Lifecycle::Stopped
+    }
+}
+
+/// Whose slot a Unit fills.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Owner {
+    EcsService {
+        service: ServiceId,
+        /// The service of that name that was meant.
+        uid: Arc<str>,
+        /// The slot set, `ecs-svc/…`.
+        set: Arc<str>,
+    },
+}
+
+impl Owner {
+    pub fn service(&self) -> &ServiceId {
+        match self {
+            Owner::EcsService { service, .. } => service,
+        }
+    }
+
+    pub fn set(&self) -> &Arc<str> {
+        match self {
+            Owner::EcsService { set, .. } => set,
+        }
+    }
+
+    pub fn uid(&self) -> &Arc<str> {
+        match self {
+            Owner::EcsService { uid, .. } => uid,
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! How typed ids are spelled as store keys: path segments, with `/` and `%` escaped inside one.
 
-use model::ecs::{AccountSetting, ClientToken, Cluster, Family, Membership, TaskDefinition};
+use model::ecs::{
+    AccountSetting, CapacityProvider, ClientToken, Cluster, Deployment, DeploymentState, Family, Membership, Service,
+    ServiceEvent, ServiceRevision, ServiceState, TaskDefinition, TaskSet,
+};
 use model::logs::LogGroup;
 use model::network::Network;
 use model::node::{Ledger, Node};
 use model::snapshot::{Snapshot, Table};
 use model::unit::{Unit, UnitSpec};
-use model::{ClusterId, NodeId, Scope, SpecHash, TaskDefinitionId, UnitName};
+use model::{ClusterId, NodeId, Scope, ServiceId, SpecHash, TaskDefinitionId, UnitName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -35,6 +38,14 @@ pub(crate) enum Key {
     Membership((ClusterId, NodeId)),
     Setting((Scope, Arc<str>, Arc<str>)),
     ClientToken((ClusterId, Arc<str>)),
+    CapacityProvider((Scope, Arc<str>)),
+    Service(ServiceId),
+    ServiceState(ServiceId),
+    ServiceRevision((ServiceId, Arc<str>)),
+    Deployment((ServiceId, Arc<str>)),
+    DeploymentState((ServiceId, Arc<str>)),
+    TaskSet((ServiceId, Arc<str>)),
+    ServiceEvent((ServiceId, u64)),
     LogGroup((Scope, Arc<str>)),
 }
 
@@ -68,6 +79,20 @@ record!(AccountSetting, (Scope, Arc<str>, Arc<str>), settings, |id| aws(&id.0, &
 record!(ClientToken, (ClusterId, Arc<str>), client_tokens, |id| {
     aws(&id.0.scope, &["ecs", "client-token", &id.0.name, &id.1])
 });
+record!(CapacityProvider, (Scope, Arc<str>), capacity_providers, |id| aws(&id.0, &["ecs", "capacity-provider", &id.1]));
+record!(Service, ServiceId, services, |id| of_service(id, "service", None));
+record!(ServiceState, ServiceId, service_states, |id| of_service(id, "service-state", None));
+record!(ServiceRevision, (ServiceId, Arc<str>), service_revisions, |id| {
+    of_service(&id.0, "service-revision", Some(&id.1))
+});
+record!(Deployment, (ServiceId, Arc<str>), deployments, |id| of_service(&id.0, "deployment", Some(&id.1)));
+record!(DeploymentState, (ServiceId, Arc<str>), deployment_states, |id| {
+    of_service(&id.0, "deployment-state", Some(&id.1))
+});
+record!(TaskSet, (ServiceId, Arc<str>), task_sets, |id| of_service(&id.0, "task-set", Some(&id.1)));
+record!(ServiceEvent, (ServiceId, u64), service_events, |id| {
+    of_service(&id.0, "service-event", Some(&format!("{:016}", id.1)))
+});
 record!(LogGroup, (Scope, Arc<str>), log_groups, |id| aws(&id.0, &["logs", "group", &id.1]));
 
 /// Where a Unit lies.
@@ -75,6 +100,12 @@ pub(crate) fn unit_key(name: &UnitName) -> String {
     match name {
         UnitName::EcsTask { cluster, id } => aws(&cluster.scope, &["ecs", "task", &cluster.name, id]),
     }
+}
+
+/// A record of a service, and what of the kind it is where there are several.
+fn of_service(id: &ServiceId, kind: &str, which: Option<&str>) -> String {
+    let rest = ["ecs", kind, &id.cluster.name, &id.name];
+    aws(&id.cluster.scope, &rest.into_iter().chain(which).collect::<Vec<_>>())
 }
 
 fn aws(scope: &Scope, rest: &[&str]) -> String {
@@ -120,6 +151,7 @@ pub(crate) fn parse(key: &[u8]) -> Option<Key> {
 
 fn parse_aws(scope: Scope, service: &str, rest: &[&str]) -> Option<Key> {
     let cluster = |name: &str| ClusterId { scope: scope.clone(), name: name.into() };
+    let service_of = |of: &str, name: &str| ServiceId { cluster: cluster(of), name: name.into() };
     Some(match (service, rest) {
         ("ec2", ["network"]) => Key::Network(scope),
         ("ecs", ["cluster", name]) => Key::Cluster(cluster(name)),
@@ -131,6 +163,16 @@ fn parse_aws(scope: Scope, service: &str, rest: &[&str]) -> Option<Key> {
         ("ecs", ["membership", name, node]) => Key::Membership((cluster(name), NodeId::new(*node))),
         ("ecs", ["setting", principal, name]) => Key::Setting((scope, (*principal).into(), (*name).into())),
         ("ecs", ["client-token", name, token]) => Key::ClientToken((cluster(name), (*token).into())),
+        ("ecs", ["capacity-provider", name]) => Key::CapacityProvider((scope, (*name).into())),
+        ("ecs", ["service", of, name]) => Key::Service(service_of(of, name)),
+        ("ecs", ["service-state", of, name]) => Key::ServiceState(service_of(of, name)),
+        ("ecs", ["service-revision", of, name, number]) => {
+            Key::ServiceRevision((service_of(of, name), (*number).into()))
+        }
+        ("ecs", ["deployment", of, name, id]) => Key::Deployment((service_of(of, name), (*id).into())),
+        ("ecs", ["deployment-state", of, name, id]) => Key::DeploymentState((service_of(of, name), (*id).into())),
+        ("ecs", ["task-set", of, name, id]) => Key::TaskSet((service_of(of, name), (*id).into())),
+        ("ecs", ["service-event", of, name, place]) => Key::ServiceEvent((service_of(of, name), place.parse().ok()?)),
         ("logs", ["group", name]) => Key::LogGroup((scope, (*name).into())),
         _ => return None,
     })
@@ -152,6 +194,8 @@ mod tests {
         let node = NodeId::new("n-1");
         let task = UnitName::EcsTask { cluster: cluster.clone(), id: "00ff".into() };
         let definition = TaskDefinitionId { scope: scope.clone(), family: "web".into(), revision: 12 };
+        let service = ServiceId { cluster: cluster.clone(), name: "web".into() };
+        let of_service: (ServiceId, Arc<str>) = (service.clone(), "ecs-svc/1234".into());
         let group: (Scope, Arc<str>) = (scope.clone(), "/aws/ecs/100%/x%2Fy".into());
         let cases = [
             (unit_key(&task), Key::Unit(task)),
@@ -164,6 +208,17 @@ mod tests {
             (TaskDefinition::key(&definition), Key::TaskDefinition(definition)),
             (Membership::key(&(cluster.clone(), node.clone())), Key::Membership((cluster.clone(), node))),
             (ClientToken::key(&(cluster.clone(), "t/1".into())), Key::ClientToken((cluster, "t/1".into()))),
+            (Service::key(&service), Key::Service(service.clone())),
+            (ServiceState::key(&service), Key::ServiceState(service.clone())),
+            (ServiceRevision::key(&of_service), Key::ServiceRevision(of_service.clone())),
+            (Deployment::key(&of_service), Key::Deployment(of_service.clone())),
+            (DeploymentState::key(&of_service), Key::DeploymentState(of_service.clone())),
+            (TaskSet::key(&of_service), Key::TaskSet(of_service.clone())),
+            (ServiceEvent::key(&(service.clone(), 12)), Key::ServiceEvent((service, 12))),
+            (
+                CapacityProvider::key(&(scope.clone(), "spot".into())),
+                Key::CapacityProvider((scope.clone(), "spot".into())),
+            ),
             (LogGroup::key(&group), Key::LogGroup(group)),
         ];
         for (key, expected) in cases {

@@ -1,7 +1,7 @@
 //! What a revision touched, so that loops are woken for what concerns them and never handed data to decide on.
 
 use model::unit::Unit;
-use model::{NodeId, Snapshot};
+use model::{ClusterId, NodeId, ServiceId, Snapshot};
 use std::sync::Arc;
 use tokio::sync::{broadcast, watch};
 
@@ -15,6 +15,9 @@ pub struct Touched {
     /// Before and after of each Unit; one of both is there.
     pub units: Vec<UnitChange>,
     pub nodes: Vec<NodeId>,
+    pub memberships: Vec<(ClusterId, NodeId)>,
+    /// Services of which some record changed.
+    pub services: Vec<ServiceId>,
     /// Records of any other kind that a loop may decide on; specs and ledgers change with their Units, families and settings
     /// matter to requests only.
     pub others: bool,

@@ -5,13 +5,14 @@
 //! | face, spec, scheduling | [`Intake`], later the face alone by [`set_face`] |
 //! | intent | [`stop`] |
 //! | placement | [`place`] |
+//! | settled | [`settle`], and [`end`] with the intent |
 //! | observed | [`observe`] |
 
 use crate::draft::{CommitError, Draft};
 use crate::keys::{encode_unit, unit_key};
 use crate::{Records, codec};
 use model::snapshot::Versioned;
-use model::unit::{Lifecycle, Observed, Placement, StopIntent, Unit, UnitSpec};
+use model::unit::{Lifecycle, Observed, Placement, Refusal, StopIntent, Unit, UnitSpec};
 use model::{NodeId, SpecHash, UnitName, UnitUid};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -68,7 +69,25 @@ pub async fn stop(records: &Records, name: &UnitName, wish: StopIntent) -> Resul
 
 /// Adds a placement decision to a draft; the caller has added the ledger compare of the node.
 pub fn place(draft: &mut Draft, seen: &Versioned<Unit>, placement: Placement) {
-    replace(draft, seen, &Unit { placement, ..(*seen.value).clone() });
+    replace(draft, seen, &Unit { placement, waits_for: None, ..(*seen.value).clone() });
+}
+
+/// Adds why a Unit has to wait for room; nothing if that is known.
+pub fn wait(draft: &mut Draft, seen: &Versioned<Unit>, shortage: Refusal) {
+    if seen.waits_for.as_deref() != Some(&shortage) {
+        replace(draft, seen, &Unit { waits_for: Some(Arc::new(shortage)), ..(*seen.value).clone() });
+    }
+}
+
+/// Adds that a Unit's owner has drawn its conclusions from its end.
+pub fn settle(draft: &mut Draft, seen: &Versioned<Unit>) {
+    replace(draft, seen, &Unit { settled: true, ..(*seen.value).clone() });
+}
+
+/// Adds its owner's wish that a Unit stops, which is all that the owner has to say of its end.
+pub fn end(draft: &mut Draft, seen: &Versioned<Unit>, wish: StopIntent) {
+    let intent = seen.intent.merge(wish);
+    replace(draft, seen, &Unit { intent, settled: true, ..(*seen.value).clone() });
 }
 
 /// Adds the deletion of a Unit's record, decided on what was seen.

@@ -3,9 +3,9 @@
 use crate::codec::{self, DecodeError};
 use crate::keys::{self, Key, Record};
 use crate::touched::Touched;
-use model::Snapshot;
 use model::snapshot::Versioned;
 use model::unit::{Unit, UnitSpec};
+use model::{ServiceId, Snapshot};
 use std::sync::Arc;
 use store::{Change, KeyRange, KeyValue, Revision, Store, StoreError, WatchEvent};
 use tokio::sync::{broadcast, watch};
@@ -138,7 +138,22 @@ fn apply(
         Key::Cluster(id) => other::<model::ecs::Cluster>(snapshot, id, current, touched),
         Key::Family(id) => set::<model::ecs::Family>(snapshot, id, current),
         Key::TaskDefinition(id) => other::<model::ecs::TaskDefinition>(snapshot, id, current, touched),
-        Key::Membership(id) => other::<model::ecs::Membership>(snapshot, id, current, touched),
+        Key::Membership(id) => {
+            touched.memberships.push(id.clone());
+            other::<model::ecs::Membership>(snapshot, id, current, touched)
+        }
+        Key::CapacityProvider(id) => set::<model::ecs::CapacityProvider>(snapshot, id, current),
+        Key::Service(id) => of_service::<model::ecs::Service>(snapshot, id.clone(), id, current, touched),
+        Key::ServiceState(id) => of_service::<model::ecs::ServiceState>(snapshot, id.clone(), id, current, touched),
+        Key::ServiceRevision(id) => {
+            of_service::<model::ecs::ServiceRevision>(snapshot, id.0.clone(), id, current, touched)
+        }
+        Key::Deployment(id) => of_service::<model::ecs::Deployment>(snapshot, id.0.clone(), id, current, touched),
+        Key::DeploymentState(id) => {
+            of_service::<model::ecs::DeploymentState>(snapshot, id.0.clone(), id, current, touched)
+        }
+        Key::TaskSet(id) => of_service::<model::ecs::TaskSet>(snapshot, id.0.clone(), id, current, touched),
+        Key::ServiceEvent(id) => of_service::<model::ecs::ServiceEvent>(snapshot, id.0.clone(), id, current, touched),
         Key::Setting(id) => set::<model::ecs::AccountSetting>(snapshot, id, current),
         Key::ClientToken(id) => other::<model::ecs::ClientToken>(snapshot, id, current, touched),
         Key::LogGroup(id) => other::<model::logs::LogGroup>(snapshot, id, current, touched),
@@ -153,6 +168,17 @@ fn other<R: Record>(
     touched: &mut Touched,
 ) -> Result<(), DecodeError> {
     touched.others = true;
+    set::<R>(snapshot, id, current)
+}
+
+fn of_service<R: Record>(
+    snapshot: &mut Snapshot,
+    service: ServiceId,
+    id: R::Id,
+    current: Option<&KeyValue>,
+    touched: &mut Touched,
+) -> Result<(), DecodeError> {
+    touched.services.push(service);
     set::<R>(snapshot, id, current)
 }
 

@@ -147,6 +147,7 @@ impl Wish {
             ephemeral_storage_gib: None,
             attachment_id: None,
             assign_public_ip: false,
+            protected_until: None,
         };
         Unit {
             uid: UnitUid::new(format!("uid-{}-{id}", self.cluster)),
@@ -165,6 +166,9 @@ impl Wish {
                 required_attributes: Vec::new(),
                 wait_for_room: self.wait_for_room,
             }),
+            owner: None,
+            settled: false,
+            waits_for: None,
             intent: Intent::default(),
             placement: Placement::Pending,
             observed: Observed::default(),

@@ -101,6 +101,7 @@ impl Admission {
                 ephemeral_storage_gib: lowered.ephemeral_storage_gib,
                 attachment_id: None,
                 assign_public_ip: network.assign_public_ip,
+                protected_until: None,
             },
             scheduling: Scheduling {
                 capacity: capacity(wish.launch_type),
@@ -145,6 +146,9 @@ impl Admission {
             face: Face::Ecs(Arc::new(face)),
             spec: self.hash.clone(),
             scheduling: Arc::new(scheduling),
+            owner: None,
+            settled: false,
+            waits_for: None,
             intent: Default::default(),
             placement: Placement::Pending,
             observed: self.doom.as_ref().map_or_else(Observed::default, |reason| doomed(reason, now)),

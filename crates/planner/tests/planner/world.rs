@@ -272,6 +272,7 @@ impl World {
             ephemeral_storage_gib: None,
             attachment_id: None,
             assign_public_ip: false,
+            protected_until: None,
         };
         let unit = Unit {
             name: name.clone(),
@@ -280,6 +281,9 @@ impl World {
             face: Face::Ecs(Arc::new(face)),
             spec: hash,
             scheduling: Arc::new(wish.scheduling),
+            owner: None,
+            settled: false,
+            waits_for: None,
             intent: Intent::default(),
             placement: Placement::Pending,
             observed: Observed::default(),

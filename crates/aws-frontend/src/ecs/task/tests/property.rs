@@ -116,7 +116,7 @@ prop_compose! {
             enable_execute_command: exec, platform_version: None, cpu: None, memory: None,
             containers: vec![face("app"), face("side")],
             ephemeral_storage_gib: fargate.then_some(u32::MAX),
-            attachment_id: own_address.then(|| "a".into()), assign_public_ip: false,
+            attachment_id: own_address.then(|| "a".into()), assign_public_ip: false, protected_until: None,
         };
         let stop = stop.map(|(by, reason)| StopIntent { by, reason, requested_at: NOW, grace_s: None });
         Unit {
@@ -130,6 +130,9 @@ prop_compose! {
                 node: None, subnets: Vec::new(), security_groups: Vec::new(), required_attributes: Vec::new(),
                 wait_for_room: false,
             }),
+            owner: None,
+            settled: false,
+            waits_for: None,
             intent: Intent { stop },
             placement,
             observed,
