@@ -41,7 +41,7 @@ pub(super) fn read(root: &Path) -> anyhow::Result<Vec<SourceFile>> {
             let kind = entry.file_type()?;
             if kind.is_dir() && !is_skipped(&name) {
                 folders.push(entry.path());
-            } else if kind.is_file() {
+            } else if kind.is_file() && name != ".git" {
                 files.extend(read_text(root, entry.path())?);
             }
         }
