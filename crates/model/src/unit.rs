@@ -1,10 +1,12 @@
 //! The Unit: containers that share one node and one fate, as one record in groups with one writer each.
 
+pub mod admit;
 pub mod lifecycle;
 pub mod observed;
 pub mod placement;
 pub mod spec;
 
+pub use admit::{Admit, Admitted, NotAdmitted, SlotPlace, SlotWish};
 pub use lifecycle::{ContainerState, Health, Lifecycle, StopCause};
 pub use observed::{ContainerObserved, Observed, PortBinding};
 pub use placement::{Capacity, Constraint, Placement, Refusal, Scheduling, Strategy};
