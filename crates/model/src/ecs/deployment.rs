@@ -15,6 +15,8 @@ pub struct Deployment {
     pub id: Arc<str>,
     pub service_uid: Arc<str>,
     pub created_at: Timestamp,
+    /// The slot set that it fills, `ecs-svc/` and 19 digits: the id of what ECS shows as one of the service's `deployments`.
+    pub set: Arc<str>,
     /// Revisions that the service ran when it was asked for.
     #[serde(default)]
     pub source: Vec<Arc<str>>,
