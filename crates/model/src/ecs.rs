@@ -1,6 +1,7 @@
 //! The ECS front-end's own stored objects. They hold documents in ECS's words where ECS echoes them, and typed fields
 //! where the engine reads them.
 
+pub mod capacity;
 pub mod deployment;
 pub mod service;
 
