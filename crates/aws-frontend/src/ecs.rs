@@ -3,6 +3,7 @@
 pub(crate) mod account_settings;
 mod arn;
 mod attributes;
+mod capacity;
 pub(crate) mod cluster;
 mod commit;
 mod create_cluster;

@@ -1,6 +1,5 @@
 //! What the operations on clusters share: a new one, what holds one, and the rules for its parts; no operation.
 
-pub(super) mod capacity;
 pub(super) mod configuration;
 pub(super) mod settings;
 #[cfg(test)]

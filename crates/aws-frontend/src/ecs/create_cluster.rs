@@ -1,8 +1,8 @@
 //! CreateCluster: a new cluster, an existing one again when nothing contradicts it, or a deleted one made anew.
 
-use super::cluster::{self, capacity, configuration, settings};
+use super::cluster::{self, configuration, settings};
 use super::describe_clusters::{Parts, convert};
-use super::{commit, errors, tags};
+use super::{capacity, commit, errors, tags};
 use crate::context::Context;
 use aws_api::ecs::{CreateClusterInput, CreateClusterOutput};
 use aws_protocol::ServiceError;
@@ -28,6 +28,8 @@ pub(crate) async fn create_cluster(
             wish.agrees(existing)?;
             return Ok((*existing.value).clone());
         }
+        let providers = wish.capacity_providers.as_deref().unwrap_or_default();
+        capacity::keep(snapshot, draft, context.scope(), providers)?;
         let created = wish.apply(cluster::empty(snapshot, &id, &context.caller.arn, context.now()));
         draft.upsert(&id, seen, &created);
         Ok(created)

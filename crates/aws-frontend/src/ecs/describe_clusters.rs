@@ -1,6 +1,6 @@
 //! DescribeClusters: up to 100 clusters, each found or reported MISSING; and how every operation shows a cluster.
 
-use super::{arn, errors};
+use super::{arn, capacity, errors};
 use crate::context::Context;
 use aws_api::ecs::{self, DescribeClustersInput, DescribeClustersOutput, KeyValuePair, values};
 use aws_protocol::ServiceError;
@@ -102,17 +102,7 @@ pub(crate) fn convert(snapshot: &Snapshot, cluster: &Cluster, parts: Parts) -> e
         attachments: parts.attachments.then(Vec::new),
         attachments_status: None,
         capacity_providers: Some(cluster.capacity_providers.clone()),
-        default_capacity_provider_strategy: Some(
-            cluster
-                .default_strategy
-                .iter()
-                .map(|item| ecs::CapacityProviderStrategyItem {
-                    capacity_provider: Some(item.provider.clone()),
-                    weight: i32::try_from(item.weight).ok(),
-                    base: i32::try_from(item.base).ok(),
-                })
-                .collect(),
-        ),
+        default_capacity_provider_strategy: Some(capacity::show(&cluster.default_strategy)),
     }
 }
 

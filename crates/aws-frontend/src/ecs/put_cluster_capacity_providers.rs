@@ -1,9 +1,9 @@
 //! PutClusterCapacityProviders: replaces a cluster's providers and its default strategy, both at once.
 
-use super::cluster::{self, capacity};
+use super::cluster;
 use super::describe_clusters::{Parts, convert};
 use super::task::reference as named;
-use super::{commit, errors};
+use super::{capacity, commit, errors};
 use crate::context::Context;
 use aws_api::ecs::{PutClusterCapacityProvidersInput, PutClusterCapacityProvidersOutput, errors as shapes};
 use aws_protocol::ServiceError;
@@ -30,6 +30,7 @@ pub(crate) async fn put_cluster_capacity_providers(
             let message = "The specified capacity provider is in use and cannot be removed.";
             return Err(ServiceError::of(&shapes::RESOURCE_IN_USE, message));
         }
+        capacity::keep(snapshot, draft, context.scope(), &providers)?;
         let updated = Cluster {
             capacity_providers: providers.clone(),
             default_strategy: strategy.clone(),

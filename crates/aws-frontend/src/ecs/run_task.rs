@@ -1,6 +1,5 @@
 //! RunTask: check a call, store its tasks in one commit, wait until each has a node or none.
 
-mod capacity;
 pub(super) mod outcome;
 mod placing;
 pub(super) mod request;
@@ -8,12 +7,14 @@ pub(super) mod request;
 mod tests;
 mod token;
 
-use super::errors;
-use super::intake::{Admission, Wish};
+use super::intake::{Admission, Place, Wish};
 use super::task::reference;
+use super::{capacity, errors};
 use crate::context::Context;
 use aws_api::ecs::{RunTaskInput, RunTaskOutput};
 use aws_protocol::ServiceError;
+use capacity::Choice;
+use model::ecs::capacity as provider;
 use model::ecs::{Cluster, LaunchType, MembershipStatus, TaskDefinition};
 use model::snapshot::Versioned;
 use model::unit::Unit;
@@ -82,7 +83,8 @@ fn plan(
     input: &RunTaskInput,
     count: usize,
 ) -> Result<(Admission, Vec<Unit>), ServiceError> {
-    let choice = capacity::choose(input, cluster, count)?;
+    let strategy = input.capacity_provider_strategy.as_deref();
+    let choice = capacity::choose(cluster, input.launch_type.as_deref(), strategy)?;
     let (constraints, strategy) = placing::read(
         choice.launch_type,
         input.placement_constraints.as_deref().unwrap_or_default(),
@@ -114,8 +116,17 @@ fn plan(
         return Err(errors::invalid_parameter("No Container Instances were found in your cluster."));
     }
     let now = context.now();
-    let units = choice.places.into_iter().map(|place| admission.task(place, now)).collect();
+    let units = places(&choice, count).into_iter().map(|place| admission.task(place, now)).collect();
     Ok((admission, units))
+}
+
+/// Where each of a call's tasks is to run. A strategy holds within the call: what ran before does not count.
+fn places(choice: &Choice, count: usize) -> Vec<Place> {
+    if choice.strategy.is_empty() {
+        return vec![Place::Any; count];
+    }
+    let chosen = provider::distribute(&choice.strategy, |_| 0, count).into_iter();
+    chosen.map(|item| Place::Provider(item.provider.clone(), provider::capacity(&item.provider))).collect()
 }
 
 /// Whether a cluster has an instance that may be given tasks. None is of the launch type EXTERNAL.

@@ -217,6 +217,17 @@ async fn providers_share_the_tasks_of_a_call_by_base_and_weight() {
 }
 
 #[tokio::test]
+async fn a_provider_that_was_made_gives_the_clusters_instances() {
+    let stage = Stage::new().await;
+    stage.register(definition("web")).await;
+    with_providers(&stage, vec![model::ecs::StrategyItem { provider: "mine".to_owned(), base: 0, weight: 1 }]).await;
+    let task = stage.run(call("web")).await.unwrap().tasks.unwrap().remove(0);
+    assert_eq!((task.launch_type.as_deref(), task.capacity_provider_name.as_deref()), (Some("EC2"), Some("mine")));
+    assert!(task.container_instance_arn.is_some());
+    assert_eq!(stage.unit(&task).scheduling.capacity, Capacity::Instances);
+}
+
+#[tokio::test]
 async fn without_a_launch_type_the_clusters_default_strategy_counts() {
     let stage = Stage::new().await;
     stage.register(awsvpc("web")).await;

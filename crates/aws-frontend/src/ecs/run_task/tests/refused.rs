@@ -126,7 +126,10 @@ async fn strategies_that_make_no_sense() {
             json!([{"capacityProvider": "FARGATE", "base": 1, "weight": 1}, {"capacityProvider": "FARGATE_SPOT", "base": 1}]),
             "can have a base",
         ),
-        (json!([{"capacityProvider": "mine", "weight": 1}]), "'mine' was not found"),
+        (
+            json!([{"capacityProvider": "mine", "weight": 1}, {"capacityProvider": "FARGATE", "weight": 1}]),
+            "cannot contain a mix",
+        ),
         (Value::Array(vec![json!({"capacityProvider": "FARGATE"}); 21]), "at most 20"),
     ] {
         refused_on(&stage, vpc(json!({"capacityProviderStrategy": strategy})), INVALID, sentence).await;
