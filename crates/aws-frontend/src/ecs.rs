@@ -4,16 +4,20 @@ pub(crate) mod account_settings;
 mod arn;
 mod attributes;
 mod capacity;
+mod capacity_provider;
 pub(crate) mod cluster;
 mod commit;
+mod create_capacity_provider;
 mod create_cluster;
 mod default_cluster;
 mod delete_account_setting;
 mod delete_attributes;
+mod delete_capacity_provider;
 mod delete_cluster;
 mod delete_task_definitions;
 mod deregister_container_instance;
 pub(crate) mod deregister_task_definition;
+mod describe_capacity_providers;
 mod describe_clusters;
 mod describe_container_instances;
 pub(crate) mod describe_task_definition;
@@ -44,6 +48,7 @@ mod tagged;
 pub(crate) mod tags;
 pub(crate) mod task;
 mod untag_resource;
+mod update_capacity_provider;
 mod update_cluster;
 mod update_cluster_settings;
 mod update_container_instances_state;
@@ -68,6 +73,19 @@ pub fn table() -> Table {
             Status::Yes,
             put_cluster_capacity_providers::put_cluster_capacity_providers,
         )
+        .on::<ecs::CreateCapacityProvider, _, _>(
+            Status::Partial("An Auto Scaling group's provider gives the cluster's own machines and launches none; Managed Instances are refused."),
+            create_capacity_provider::create_capacity_provider,
+        )
+        .on::<ecs::DescribeCapacityProviders, _, _>(
+            Status::Yes,
+            describe_capacity_providers::describe_capacity_providers,
+        )
+        .on::<ecs::UpdateCapacityProvider, _, _>(
+            Status::Partial("Managed Instances are refused."),
+            update_capacity_provider::update_capacity_provider,
+        )
+        .on::<ecs::DeleteCapacityProvider, _, _>(Status::Yes, delete_capacity_provider::delete_capacity_provider)
         .on::<ecs::PutAccountSetting, _, _>(Status::Yes, put_account_setting::put_account_setting)
         .on::<ecs::PutAccountSettingDefault, _, _>(
             Status::Yes,

@@ -179,9 +179,24 @@ pub struct CapacityProvider {
     pub created_at: Timestamp,
     #[serde(default)]
     pub tags: Tags,
+    /// What came of the last wish to change or delete it; None since it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change: Option<ProviderChange>,
     /// When it was deleted; it stays describable for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+}
+
+/// What came of a wish to change or delete a capacity provider.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ProviderChange {
+    Updated,
+    Deleted,
+    /// It was in use, as the reason says.
+    DeleteRefused {
+        reason: String,
+    },
 }
 
 /// What ECS echoes of a container in a task, from the task definition.

@@ -22,6 +22,10 @@ pub(crate) fn container_instance(cluster: &ClusterId, id: &str) -> String {
     arn(&cluster.scope, &format!("container-instance/{}/{id}", cluster.name))
 }
 
+pub(crate) fn capacity_provider(scope: &Scope, name: &str) -> String {
+    arn(scope, &format!("capacity-provider/{name}"))
+}
+
 pub(crate) fn task_definition(id: &TaskDefinitionId) -> String {
     arn(&id.scope, &format!("task-definition/{}:{}", id.family, id.revision))
 }

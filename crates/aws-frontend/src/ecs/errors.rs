@@ -44,6 +44,11 @@ pub(crate) fn no_task_definition() -> ServiceError {
     client("Unable to describe task definition.")
 }
 
+/// Bayplan does not have what the request is about, and does not pretend to.
+pub(crate) fn unsupported(message: impl Into<String>) -> ServiceError {
+    ServiceError::of(&shapes::UNSUPPORTED_FEATURE, message)
+}
+
 /// Something of ours is broken; the log says what.
 pub(crate) fn server(message: impl Into<String>) -> ServiceError {
     ServiceError::of(&shapes::SERVER, message)

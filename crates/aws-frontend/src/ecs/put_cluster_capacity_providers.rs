@@ -1,15 +1,12 @@
 //! PutClusterCapacityProviders: replaces a cluster's providers and its default strategy, both at once.
 
-use super::cluster;
 use super::describe_clusters::{Parts, convert};
 use super::task::reference as named;
-use super::{capacity, commit, errors};
+use super::{capacity, capacity_provider, commit, errors};
 use crate::context::Context;
 use aws_api::ecs::{PutClusterCapacityProvidersInput, PutClusterCapacityProvidersOutput, errors as shapes};
 use aws_protocol::ServiceError;
-use model::Snapshot;
 use model::ecs::Cluster;
-use model::unit::Face;
 
 pub(crate) async fn put_cluster_capacity_providers(
     context: Context,
@@ -26,7 +23,7 @@ pub(crate) async fn put_cluster_capacity_providers(
     let (updated, snapshot) = commit::decide(context.records(), |snapshot, draft| {
         let seen = named::cluster(snapshot, context.scope(), Some(reference))?;
         let mut removed = seen.capacity_providers.iter().filter(|old| !providers.contains(old));
-        if removed.any(|provider| in_use(snapshot, seen, provider)) {
+        if removed.any(|provider| capacity_provider::in_use(snapshot, seen, provider)) {
             let message = "The specified capacity provider is in use and cannot be removed.";
             return Err(ServiceError::of(&shapes::RESOURCE_IN_USE, message));
         }
@@ -41,12 +38,4 @@ pub(crate) async fn put_cluster_capacity_providers(
     })
     .await?;
     Ok(PutClusterCapacityProvidersOutput { cluster: Some(convert(&snapshot, &updated, Parts::WRITTEN)) })
-}
-
-/// Whether a task that is not over came from the provider.
-fn in_use(snapshot: &Snapshot, cluster: &Cluster, provider: &str) -> bool {
-    let mut live = snapshot.units_of_cluster(&cluster.id).filter(|(_, unit)| cluster::is_live(unit));
-    live.any(|(_, unit)| match &unit.value.face {
-        Face::Ecs(face) => face.capacity_provider.as_deref() == Some(provider),
-    })
 }

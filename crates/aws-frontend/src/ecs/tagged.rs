@@ -4,10 +4,12 @@
 mod tests;
 
 use super::task::{self, reference};
-use super::{arn, errors, instance};
+use super::{arn, capacity_provider, errors, instance};
 use aws_api::ecs::errors as shapes;
 use aws_protocol::ServiceError;
-use model::ecs::{Cluster, ClusterStatus, Membership, MembershipStatus, Tags, TaskDefinition, TaskFace};
+use model::ecs::{
+    CapacityProvider, Cluster, ClusterStatus, Membership, MembershipStatus, Tags, TaskDefinition, TaskFace,
+};
 use model::node::Node;
 use model::snapshot::Versioned;
 use model::unit::{Face, Unit};
@@ -20,6 +22,7 @@ pub(super) enum Tagged<'s> {
     Cluster(&'s Versioned<Cluster>),
     Task(&'s Versioned<Unit>),
     TaskDefinition(&'s Versioned<TaskDefinition>),
+    CapacityProvider(&'s Versioned<CapacityProvider>),
     Instance { cluster: &'s Versioned<Cluster>, node: &'s Node, membership: Arc<Membership> },
 }
 
@@ -61,7 +64,10 @@ impl<'s> Tagged<'s> {
                 Ok(Tagged::Instance { cluster, node, membership })
             }
             "service" | "task-set" => in_cluster().and(Err(not_found(arn))),
-            "capacity-provider" => Err(not_found(arn)),
+            "capacity-provider" => {
+                let found = capacity_provider::active(snapshot, scope, name);
+                found.map(Tagged::CapacityProvider).map_err(|_| not_found(arn))
+            }
             _ => Err(invalid()),
         }
     }
@@ -71,6 +77,7 @@ impl<'s> Tagged<'s> {
             Tagged::Cluster(cluster) => &cluster.value.tags,
             Tagged::Task(unit) => &task::face(&unit.value).tags,
             Tagged::TaskDefinition(definition) => &definition.value.tags,
+            Tagged::CapacityProvider(provider) => &provider.value.tags,
             Tagged::Instance { membership, .. } => &membership.tags,
         }
     }
@@ -86,6 +93,10 @@ impl<'s> Tagged<'s> {
             }
             Tagged::TaskDefinition(seen) => {
                 draft.update(&seen.id, seen, &TaskDefinition { tags, ..(*seen.value).clone() });
+            }
+            Tagged::CapacityProvider(seen) => {
+                let key = (seen.scope.clone(), seen.name.clone());
+                draft.update(&key, seen, &CapacityProvider { tags, ..(*seen.value).clone() });
             }
             Tagged::Task(seen) if task::is_over(seen) => {
                 let message = "The specified task is stopped. Specify a running task and try again.";
