@@ -27,6 +27,7 @@ pub fn probe(
         agent_version: version.to_owned(),
         registered_at: Timestamp::default(),
         connected: true,
+        disconnected_at: None,
         reserved_ports: vec![22],
     })
 }

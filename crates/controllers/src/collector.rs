@@ -21,7 +21,7 @@ impl Collector {
 impl Controller for Collector {
     const NAME: &'static str = "collector";
 
-    fn concerned(&self, wake: &Wake) -> bool {
+    fn concerned(&mut self, wake: &Wake) -> bool {
         let Wake::Touched(touched) = wake else { return true };
         touched.others || touched.units.iter().any(|(_, after)| after.as_ref().is_none_or(|u| !u.holds_resources()))
     }

@@ -11,12 +11,13 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Turns that may conflict in a row before the loop counts it as a failure.
 const CONFLICTS_MAX: u32 = 100;
 
-/// A loop body. It holds no state that a restart would miss.
+/// A loop body. It holds no state that a restart would miss: only, between two turns, what it was woken for.
 pub trait Controller: Send {
     const NAME: &'static str;
 
-    /// Whether a change can matter to it; a wrong yes costs a turn, a wrong no a missed wake.
-    fn concerned(&self, wake: &Wake) -> bool;
+    /// Whether a change can matter to it; a wrong yes costs a turn, a wrong no a missed wake. It may note whom the change
+    /// concerns, for its next turn.
+    fn concerned(&mut self, wake: &Wake) -> bool;
 
     /// Looks at one snapshot and commits what has to be. Returns when to look again although nothing has changed.
     fn turn(
@@ -32,7 +33,9 @@ pub async fn run<C: Controller>(mut controller: C, records: Records) {
     let mut backoff = BACKOFF_MIN;
     let mut conflicts = 0;
     loop {
-        while touched.ready().is_some() {}
+        while let Some(wake) = touched.ready() {
+            controller.concerned(&wake);
+        }
         let next = match controller.turn(records.current(), &records).await {
             Ok(next) => {
                 (backoff, conflicts) = (BACKOFF_MIN, 0);
@@ -51,7 +54,7 @@ pub async fn run<C: Controller>(mut controller: C, records: Records) {
                 continue;
             }
         };
-        if !wait(&controller, &mut touched, &records, next).await {
+        if !wait(&mut controller, &mut touched, &records, next).await {
             return;
         }
     }
@@ -66,7 +69,7 @@ async fn catch_up(records: &Records) {
 
 /// Until something concerns it or its time has come; false when the records have closed.
 async fn wait<C: Controller>(
-    controller: &C,
+    controller: &mut C,
     touched: &mut records::TouchedReceiver,
     records: &Records,
     next: Option<Timestamp>,

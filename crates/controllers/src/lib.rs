@@ -7,8 +7,10 @@ mod collector;
 mod desk;
 mod harness;
 mod placement;
+mod services;
 
 pub use collector::{Collector, Retention};
 pub use desk::{CredentialIssuer, LogSink, NodeDesk};
 pub use harness::{Controller, run};
 pub use placement::Placer;
+pub use services::{Alarms, Quiet, ServiceScheduler, Settings};

@@ -25,7 +25,7 @@ impl Placer {
 impl Controller for Placer {
     const NAME: &'static str = "placement";
 
-    fn concerned(&self, wake: &Wake) -> bool {
+    fn concerned(&mut self, wake: &Wake) -> bool {
         let Wake::Touched(touched) = wake else { return true };
         let freed = |unit: &Unit| unit.observed.lifecycle == Lifecycle::Stopped;
         !touched.nodes.is_empty()
@@ -59,7 +59,7 @@ fn draft(snapshot: &Snapshot, plan: &Plan) -> (Draft, bool) {
         }
         let Some(unit) = snapshot.units.get(answer.unit()) else { continue };
         match answer {
-            Answer::Wait(_) => {}
+            Answer::Wait(wait) => units::wait(&mut draft, unit, &wait.refusal),
             Answer::Refuse(refuse) => units::place(&mut draft, unit, Placement::Refused(refuse.refusal.clone())),
             Answer::Bind(bind) => {
                 if raised.insert(bind.node.clone()) {

@@ -20,6 +20,9 @@ pub struct Node {
     pub agent_version: String,
     pub registered_at: Timestamp,
     pub connected: bool,
+    /// Since when it is not connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disconnected_at: Option<Timestamp>,
     /// Ports that are taken on the machine itself and never handed out.
     #[serde(default)]
     pub reserved_ports: Vec<u16>,

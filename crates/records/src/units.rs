@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | face, spec, scheduling | [`Intake`], later the face alone by [`set_face`] |
 //! | intent | [`stop`] |
-//! | placement | [`place`] |
+//! | placement | [`place`], [`wait`] |
 //! | settled | [`settle`], and [`end`] with the intent |
 //! | observed | [`observe`] |
 
@@ -72,10 +72,10 @@ pub fn place(draft: &mut Draft, seen: &Versioned<Unit>, placement: Placement) {
     replace(draft, seen, &Unit { placement, waits_for: None, ..(*seen.value).clone() });
 }
 
-/// Adds why a Unit has to wait for room; nothing if that is known.
-pub fn wait(draft: &mut Draft, seen: &Versioned<Unit>, shortage: Refusal) {
-    if seen.waits_for.as_deref() != Some(&shortage) {
-        replace(draft, seen, &Unit { waits_for: Some(Arc::new(shortage)), ..(*seen.value).clone() });
+/// Adds why a Unit has to wait for room; nothing if the main reason is known.
+pub fn wait(draft: &mut Draft, seen: &Versioned<Unit>, shortage: &Refusal) {
+    if seen.waits_for.as_ref().is_none_or(|known| known.main != shortage.main) {
+        replace(draft, seen, &Unit { waits_for: Some(Arc::new(shortage.clone())), ..(*seen.value).clone() });
     }
 }
 

@@ -23,7 +23,9 @@ impl<C: Controller> Stepped<C> {
     /// Hears what has happened; `lost` says which wakes do not arrive.
     pub(crate) fn listen(&mut self, mut lost: impl FnMut() -> bool) {
         while let Some(wake) = self.touched.ready() {
-            self.woken |= self.controller.concerned(&wake) && !lost();
+            if !lost() {
+                self.woken |= self.controller.concerned(&wake);
+            }
         }
     }
 

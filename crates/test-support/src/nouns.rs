@@ -60,6 +60,7 @@ pub fn node(id: &str, cpu: u64, memory_mib: u64) -> Node {
         agent_version: "1.0.0".into(),
         registered_at: HandClock::START,
         connected: true,
+        disconnected_at: None,
         reserved_ports: Vec::new(),
     }
 }

@@ -61,6 +61,7 @@ impl Stage {
             agent_version: "1".to_owned(),
             registered_at: testing::NOW,
             connected: true,
+            disconnected_at: None,
             reserved_ports: Vec::new(),
         };
         let mut draft = Draft::new();

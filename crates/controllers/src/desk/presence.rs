@@ -61,6 +61,7 @@ async fn register(records: &Records, said: Node) -> Result<(), CommitError> {
         let snapshot = records.current();
         let seen = snapshot.nodes.get(&said.id);
         let mut node = said.clone();
+        node.disconnected_at = None;
         node.connected = true;
         node.registered_at = seen.map_or_else(|| records.now(), |n| n.registered_at);
         let mut draft = Draft::new();
@@ -82,7 +83,8 @@ pub(super) async fn set_connected(records: &Records, id: &NodeId, connected: boo
         let snapshot = records.current();
         let Some(seen) = snapshot.nodes.get(id).filter(|n| n.connected != connected) else { return Ok(()) };
         let mut draft = Draft::new();
-        draft.update(id, seen, &model::Node { connected, ..(*seen.value).clone() });
+        let disconnected_at = (!connected).then(|| records.now());
+        draft.update(id, seen, &model::Node { connected, disconnected_at, ..(*seen.value).clone() });
         match records.commit(draft).await {
             Err(CommitError::Conflict) => continue,
             other => return other.map(drop),

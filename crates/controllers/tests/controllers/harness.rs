@@ -40,7 +40,7 @@ impl Noting {
 impl Controller for Noting {
     const NAME: &'static str = "noting";
 
-    fn concerned(&self, wake: &Wake) -> bool {
+    fn concerned(&mut self, wake: &Wake) -> bool {
         !matches!(wake, Wake::Touched(touched) if touched.nodes.is_empty())
     }
 
@@ -168,7 +168,7 @@ struct Writing(Noting);
 impl Controller for Writing {
     const NAME: &'static str = "writing";
 
-    fn concerned(&self, _: &Wake) -> bool {
+    fn concerned(&mut self, _: &Wake) -> bool {
         false
     }
 

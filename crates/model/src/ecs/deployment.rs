@@ -197,6 +197,9 @@ pub struct DeploymentState {
     /// Failures that the circuit breaker counts.
     #[serde(default)]
     pub failures: u32,
+    /// At how many it trips.
+    #[serde(default)]
+    pub failure_threshold: u32,
     #[serde(default)]
     pub breaker_triggered: bool,
     /// Alarms that were on before it began, which do not count; None until it began.

@@ -212,6 +212,7 @@ impl World {
             agent_version: "1.0.0".into(),
             registered_at: at(1000),
             connected: true,
+            disconnected_at: None,
             reserved_ports: Vec::new(),
         };
         node.attributes.insert("ecs.os-type".into(), Some("linux".into()));

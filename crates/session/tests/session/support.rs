@@ -196,6 +196,7 @@ pub(crate) fn registration(node: &str) -> NodeRegistration {
             agent_version: "1".into(),
             registered_at: Timestamp::default(),
             connected: true,
+            disconnected_at: None,
             reserved_ports: Vec::new(),
         },
     }

@@ -1,0 +1,3 @@
+//! What Amazon ECS's schedulers decide: services.
+
+pub mod service;
