@@ -7,5 +7,7 @@ mod gc;
 mod naive;
 mod placement;
 mod safety;
+mod service;
+mod town;
 mod transcripts;
 mod world;

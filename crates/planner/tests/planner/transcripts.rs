@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 #[track_caller]
-fn check(name: &str, transcript: &str) {
+pub(crate) fn check(name: &str, transcript: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&file, transcript).unwrap();

@@ -133,6 +133,10 @@ impl Planning<'_> {
     /// An alarm that was not on before the deployment began.
     fn alarmed(&mut self, deployment: &Deployment, progress: &DeploymentState) -> Option<Failure> {
         let alarms = deployment.configuration.alarms.as_ref().filter(|alarms| alarms.enable)?;
+        if progress.status == DeploymentStatus::RollbackInProgress {
+            // They are what it goes back from.
+            return None;
+        }
         let before = progress.alarms_before.as_deref().unwrap_or_default();
         let on: Vec<String> = self.firing_of(&alarms.names).into_iter().filter(|name| !before.contains(name)).collect();
         if on.is_empty() {
