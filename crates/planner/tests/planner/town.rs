@@ -254,14 +254,9 @@ impl Town {
     /// Lets time pass, stopping wherever the scheduler wants to look.
     pub(crate) fn pass(&mut self, seconds: u64) {
         let end = self.now.saturating_add_ms(seconds * 1000);
-        loop {
-            match self.settle().filter(|next| *next < end) {
-                Some(next) => {
-                    assert!(next > self.now, "it wants to look at a moment that is past:\n{}", self.story);
-                    self.now = next;
-                }
-                None => break,
-            }
+        while let Some(next) = self.settle().filter(|next| *next < end) {
+            assert!(next > self.now, "it wants to look at a moment that is past:\n{}", self.story);
+            self.now = next;
         }
         self.now = end;
         self.settle();
