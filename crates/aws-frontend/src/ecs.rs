@@ -23,6 +23,7 @@ mod describe_container_instances;
 pub(crate) mod describe_task_definition;
 mod describe_tasks;
 mod errors;
+mod get_task_protection;
 pub(crate) mod instance;
 pub(crate) mod intake;
 mod list_account_settings;
@@ -47,11 +48,13 @@ mod tag_resource;
 mod tagged;
 pub(crate) mod tags;
 pub(crate) mod task;
+mod task_protection;
 mod untag_resource;
 mod update_capacity_provider;
 mod update_cluster;
 mod update_cluster_settings;
 mod update_container_instances_state;
+mod update_task_protection;
 
 pub use default_cluster::ensure_default_cluster;
 pub use node::node_registration_attributes;
@@ -126,4 +129,6 @@ pub fn table() -> Table {
         .on::<ecs::ListTasks, _, _>(Status::Yes, list_tasks::list_tasks)
         .on::<ecs::StartTask, _, _>(Status::Yes, start_task::start_task)
         .on::<ecs::StopTask, _, _>(Status::Yes, stop_task::stop_task)
+        .on::<ecs::UpdateTaskProtection, _, _>(Status::Yes, update_task_protection::update_task_protection)
+        .on::<ecs::GetTaskProtection, _, _>(Status::Yes, get_task_protection::get_task_protection)
 }

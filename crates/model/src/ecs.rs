@@ -166,6 +166,13 @@ pub struct TaskFace {
     pub protected_until: Option<Timestamp>,
 }
 
+impl TaskFace {
+    /// Whether neither scaling in nor a deployment may stop it now.
+    pub fn is_protected(&self, now: Timestamp) -> bool {
+        self.protected_until.is_some_and(|until| now < until)
+    }
+}
+
 /// A capacity provider that was made; FARGATE and FARGATE_SPOT are there without a record. Writer: the front-end.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
 pub struct CapacityProvider {

@@ -1,12 +1,11 @@
 //! DescribeTasks: up to 100 tasks of a cluster, each found or reported MISSING; all from one snapshot.
 
+use super::errors;
 use super::task::{self, Tags, reference};
-use super::{arn, errors};
 use crate::context::Context;
 use aws_api::ecs::values::task_field;
-use aws_api::ecs::{DescribeTasksInput, DescribeTasksOutput, Failure};
+use aws_api::ecs::{DescribeTasksInput, DescribeTasksOutput};
 use aws_protocol::ServiceError;
-use model::ClusterId;
 
 /// ECS API.
 const TASKS_MAX: usize = 100;
@@ -34,16 +33,10 @@ pub(crate) async fn describe_tasks(
     for reference in references {
         match reference::task(&snapshot, cluster, &reference) {
             Ok(unit) => tasks.push(task::convert(&snapshot, unit, unit.version, tags)),
-            Err(_) => failures.push(missing(cluster, reference)),
+            Err(_) => failures.push(reference::missing(cluster, &reference)),
         }
     }
     Ok(DescribeTasksOutput { tasks: Some(tasks), failures: Some(failures) })
-}
-
-/// A failure names an ARN even if the request did not.
-fn missing(cluster: &ClusterId, reference: String) -> Failure {
-    let arn = if reference.starts_with("arn:") { reference } else { arn::task(cluster, &reference) };
-    Failure { arn: Some(arn), reason: Some("MISSING".to_owned()), detail: None }
 }
 
 #[cfg(test)]

@@ -159,6 +159,6 @@ fn connectivity(unit: &Unit, node: Option<&Versioned<Node>>) -> (Option<String>,
     }
 }
 
-fn time(at: Option<Timestamp>) -> Option<schema::Timestamp> {
+pub(crate) fn time(at: Option<Timestamp>) -> Option<schema::Timestamp> {
     at.map(|at| schema::Timestamp::from_millis(i64::try_from(at.unix_ms()).unwrap_or(i64::MAX)))
 }

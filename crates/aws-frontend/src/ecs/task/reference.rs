@@ -1,6 +1,7 @@
 //! How requests name clusters and tasks, and what is found under a name.
 
 use crate::ecs::{arn, errors};
+use aws_api::ecs::Failure;
 use aws_protocol::ServiceError;
 use model::ecs::{Cluster, ClusterStatus};
 use model::snapshot::Versioned;
@@ -51,6 +52,12 @@ pub(crate) fn task<'a>(
 ) -> Result<&'a Versioned<Unit>, NoTask> {
     let unit = snapshot.units.get(&task_name(cluster, reference)?);
     unit.filter(|unit| is_task(unit)).ok_or(NoTask::Unknown)
+}
+
+/// Says of a reference that it names no task; a failure names an ARN even if the request did not.
+pub(crate) fn missing(cluster: &ClusterId, reference: &str) -> Failure {
+    let arn = if reference.starts_with("arn:") { reference.to_owned() } else { arn::task(cluster, reference) };
+    Failure { arn: Some(arn), reason: Some("MISSING".to_owned()), detail: None }
 }
 
 pub(crate) fn is_task(unit: &Unit) -> bool {
