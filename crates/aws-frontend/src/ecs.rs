@@ -8,7 +8,8 @@ mod capacity_provider;
 pub(crate) mod cluster;
 mod commit;
 mod create_capacity_provider;
-mod create_cluster;
+pub(crate) mod create_cluster;
+pub(crate) mod create_service;
 mod default_cluster;
 mod delete_account_setting;
 mod delete_attributes;
@@ -20,8 +21,9 @@ pub(crate) mod deregister_task_definition;
 mod describe_capacity_providers;
 mod describe_clusters;
 mod describe_container_instances;
+pub(crate) mod describe_services;
 pub(crate) mod describe_task_definition;
-mod describe_tasks;
+pub(crate) mod describe_tasks;
 mod errors;
 mod get_task_protection;
 pub(crate) mod instance;
@@ -42,6 +44,8 @@ mod put_attributes;
 mod put_cluster_capacity_providers;
 pub(crate) mod register_task_definition;
 pub(crate) mod run_task;
+mod service;
+mod service_admission;
 mod start_task;
 pub(crate) mod stop_task;
 mod tag_resource;
@@ -59,6 +63,7 @@ mod update_task_protection;
 pub use default_cluster::ensure_default_cluster;
 pub use node::node_registration_attributes;
 pub use register_task_definition::node_attributes;
+pub use service_admission::ServiceAdmission;
 
 use crate::table::{Status, Table};
 use aws_api::ecs;
@@ -124,6 +129,8 @@ pub fn table() -> Table {
         )
         .on::<ecs::ListTaskDefinitions, _, _>(Status::Yes, list_task_definitions::list_task_definitions)
         .on::<ecs::RegisterTaskDefinition, _, _>(Status::Yes, register_task_definition::register_task_definition)
+        .on::<ecs::CreateService, _, _>(Status::Yes, create_service::create_service)
+        .on::<ecs::DescribeServices, _, _>(Status::Yes, describe_services::describe_services)
         .on::<ecs::DescribeTasks, _, _>(Status::Yes, describe_tasks::describe_tasks)
         .on::<ecs::RunTask, _, _>(Status::Yes, run_task::run_task)
         .on::<ecs::ListTasks, _, _>(Status::Yes, list_tasks::list_tasks)

@@ -1,6 +1,6 @@
 //! ARNs of ECS objects, and the short names that stand for them; nothing is looked up here.
 
-use model::{ClusterId, Scope, TaskDefinitionId};
+use model::{ClusterId, Scope, ServiceId, TaskDefinitionId};
 
 fn arn(scope: &Scope, resource: &str) -> String {
     format!("arn:aws:ecs:{}:{}:{resource}", scope.region, scope.account)
@@ -28,6 +28,27 @@ pub(crate) fn capacity_provider(scope: &Scope, name: &str) -> String {
 
 pub(crate) fn task_definition(id: &TaskDefinitionId) -> String {
     arn(&id.scope, &format!("task-definition/{}:{}", id.family, id.revision))
+}
+
+pub(crate) fn service(id: &ServiceId) -> String {
+    of_service("service", id)
+}
+
+pub(crate) fn service_deployment(service: &ServiceId, id: &str) -> String {
+    format!("{}/{id}", of_service("service-deployment", service))
+}
+
+pub(crate) fn service_revision(service: &ServiceId, number: &str) -> String {
+    format!("{}/{number}", of_service("service-revision", service))
+}
+
+/// The id has the form `ecs-svc/<number>`.
+pub(crate) fn task_set(service: &ServiceId, id: &str) -> String {
+    format!("{}/{id}", of_service("task-set", service))
+}
+
+fn of_service(kind: &str, id: &ServiceId) -> String {
+    arn(&id.cluster.scope, &format!("{kind}/{}/{}", id.cluster.name, id.name))
 }
 
 /// A reference is another account's or region's, or of another kind.

@@ -30,6 +30,11 @@ pub(crate) fn service_not_found() -> ServiceError {
     ServiceError::of(&shapes::SERVICE_NOT_FOUND, "Service not found.")
 }
 
+/// There is another service of the name, or one that was made with the token.
+pub(crate) fn not_idempotent() -> ServiceError {
+    invalid_parameter("Creation of service was not idempotent.")
+}
+
 /// The token was used for another call, which made `resources`.
 pub(crate) fn conflict(message: impl Into<String>, resources: Vec<String>) -> ServiceError {
     ServiceError::of(&shapes::CONFLICT, message).with("resourceIds", resources)

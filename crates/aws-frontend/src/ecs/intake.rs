@@ -6,13 +6,16 @@ mod network;
 use super::lower::{DefaultLogMode, Launch, Lowered, LoweredContainer, lower};
 use super::{account_settings, describe_task_definition, errors};
 use crate::ids;
-use aws_api::ecs::values::setting_name;
+use aws_api::ecs::values::{setting_name, version_consistency};
 use aws_api::ecs::{NetworkConfiguration, TaskOverride};
 use aws_protocol::ServiceError;
+use model::ecs::service::ResolvedImage;
 use model::ecs::{LaunchType, Tags, TaskDefinition, TaskFace};
 use model::unit::observed::StopObserved;
 use model::unit::spec::NetworkMode;
-use model::unit::{Capacity, Constraint, Face, Lifecycle, Observed, Placement, Scheduling, StopCause, Strategy, Unit};
+use model::unit::{
+    Capacity, Constraint, Face, Lifecycle, Observed, Owner, Placement, Scheduling, StopCause, Strategy, Unit,
+};
 use model::{ClusterId, NodeId, Snapshot, SpecHash, Timestamp, UnitName, UnitSpec, UnitUid};
 use records::units::spec_hash;
 use std::sync::Arc;
@@ -39,6 +42,10 @@ pub(crate) struct Wish<'a> {
     pub enable_execute_command: bool,
     /// Whose account settings count.
     pub principal: &'a str,
+    /// Whose slots the tasks fill. Those wait for room; a task that stands alone is refused without.
+    pub owner: Option<Owner>,
+    /// What the images' tags stand for, where that is settled.
+    pub images: &'a [ResolvedImage],
 }
 
 /// Where one of the tasks is to run.
@@ -59,6 +66,7 @@ pub(crate) struct Admission {
     face: TaskFace,
     containers: Vec<LoweredContainer>,
     scheduling: Scheduling,
+    owner: Option<Owner>,
     own_address: bool,
     /// Why no task of it can ever start, in ECS's words.
     doom: Option<String>,
@@ -71,7 +79,8 @@ impl Admission {
         let document = describe_task_definition::document(wish.definition)?;
         let platform_version = platform(wish.launch_type, wish.platform_version)?;
         let launch = Launch { launch_type: wish.launch_type, default_log_mode: log_mode(snapshot, &wish) };
-        let lowered = lower(&document, &wish.overrides, launch)?;
+        let mut lowered = lower(&document, &wish.overrides, launch)?;
+        pin(&mut lowered.spec, &document, wish.images);
         let own_address = lowered.spec.network == NetworkMode::Unit;
         let network = network::check(snapshot, &wish.cluster.scope, own_address, wish.launch_type, wish.network)?;
         let constraints: Vec<Constraint> = [lowered.constraints.clone(), wish.constraints].concat();
@@ -112,8 +121,9 @@ impl Admission {
                 subnets: network.subnets,
                 security_groups: network.security_groups,
                 required_attributes: lowered.required_attributes,
-                wait_for_room: false,
+                wait_for_room: wish.owner.is_some(),
             },
+            owner: wish.owner,
             containers: lowered.containers,
             spec: lowered.spec,
             own_address,
@@ -146,13 +156,25 @@ impl Admission {
             face: Face::Ecs(Arc::new(face)),
             spec: self.hash.clone(),
             scheduling: Arc::new(scheduling),
-            owner: None,
+            owner: self.owner.clone(),
             settled: false,
             waits_for: None,
             intent: Default::default(),
             placement: Placement::Pending,
             observed: self.doom.as_ref().map_or_else(Observed::default, |reason| doomed(reason, now)),
         }
+    }
+}
+
+/// Fixes the images that are settled, but for containers whose version is not to be consistent (ECS API, ContainerDefinition
+/// `versionConsistency`).
+fn pin(spec: &mut UnitSpec, definition: &aws_api::ecs::TaskDefinition, images: &[ResolvedImage]) {
+    let declared = definition.container_definitions.iter().flatten();
+    for (container, declared) in spec.containers.iter_mut().zip(declared) {
+        let is_consistent = declared.version_consistency.as_deref() != Some(version_consistency::DISABLED);
+        let settled =
+            images.iter().find(|known| *known.container == *container.name && *known.image == *container.image);
+        container.image_digest = settled.filter(|_| is_consistent).map(|known| known.digest.to_string());
     }
 }
 
@@ -164,7 +186,7 @@ fn capacity(launch_type: LaunchType) -> Capacity {
 }
 
 /// What a Fargate task shows as its platform.
-fn platform(launch_type: LaunchType, given: Option<&str>) -> Result<Option<String>, ServiceError> {
+pub(super) fn platform(launch_type: LaunchType, given: Option<&str>) -> Result<Option<String>, ServiceError> {
     if launch_type != LaunchType::Fargate {
         return match given {
             None => Ok(None),

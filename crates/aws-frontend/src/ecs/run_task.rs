@@ -1,7 +1,7 @@
 //! RunTask: check a call, store its tasks in one commit, wait until each has a node or none.
 
 pub(super) mod outcome;
-mod placing;
+pub(super) mod placing;
 pub(super) mod request;
 #[cfg(test)]
 mod tests;
@@ -110,6 +110,8 @@ fn plan(
         )?,
         enable_execute_command: input.enable_execute_command.unwrap_or(false),
         principal: &context.caller.arn,
+        owner: None,
+        images: &[],
     };
     let admission = Admission::new(snapshot, wish)?;
     if choice.launch_type != LaunchType::Fargate && !has_instances(snapshot, &cluster.id, choice.launch_type) {

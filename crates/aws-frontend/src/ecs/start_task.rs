@@ -92,6 +92,8 @@ fn admit(
         )?,
         enable_execute_command: input.enable_execute_command.unwrap_or(false),
         principal: &context.caller.arn,
+        owner: None,
+        images: &[],
     };
     Admission::new(snapshot, wish)
 }

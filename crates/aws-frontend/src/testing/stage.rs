@@ -4,12 +4,13 @@ use crate::context::Context;
 use crate::testing;
 use aws_api::ecs::{self, ContainerDefinition, RegisterTaskDefinitionInput, RunTaskInput, RunTaskOutput};
 use aws_protocol::ServiceError;
+use model::ecs::Service;
 use model::network::Network;
 use model::snapshot::Versioned;
 use model::unit::placement::UnitAddress;
 use model::unit::spec::NetworkMode;
 use model::unit::{Observed, Placement, Refusal, Unit};
-use model::{ClusterId, Cpu, Memory, Node, NodeId, Snapshot, UnitName};
+use model::{ClusterId, Cpu, Memory, Node, NodeId, ServiceId, Snapshot, UnitName};
 use records::{Draft, units};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -114,6 +115,55 @@ impl Stage {
     pub(crate) async fn run_one(&self, family: &str) -> ecs::Task {
         self.register(testing::definition(family)).await;
         self.run(call(family)).await.unwrap().tasks.unwrap().remove(0)
+    }
+
+    /// A cluster that has capacity providers.
+    pub(crate) async fn cluster_with(&self, name: &str, providers: &[&str]) {
+        let input = json(serde_json::json!({"clusterName": name, "capacityProviders": providers}));
+        crate::ecs::create_cluster::create_cluster(self.context.clone(), input).await.unwrap();
+    }
+
+    /// Creates a service, in ECS's own spelling.
+    pub(crate) async fn create_service(&self, input: serde_json::Value) -> Result<ecs::Service, ServiceError> {
+        let answer = crate::ecs::create_service::create_service(self.context.clone(), json(input)).await?;
+        Ok(answer.service.unwrap())
+    }
+
+    /// A service of the cluster `default` as DescribeServices shows it, with its tags.
+    pub(crate) async fn service(&self, name: &str) -> ecs::Service {
+        let input = json(serde_json::json!({"services": [name], "include": ["TAGS"]}));
+        let answer = crate::ecs::describe_services::describe_services(self.context.clone(), input).await.unwrap();
+        answer.services.unwrap().remove(0)
+    }
+
+    pub(crate) fn service_id(&self, name: &str) -> ServiceId {
+        ServiceId { cluster: self.cluster("default"), name: name.into() }
+    }
+
+    /// A service of the cluster `default` as it is stored.
+    pub(crate) fn stored_service(&self, name: &str) -> Versioned<Service> {
+        self.context.records().current().services.get(&self.service_id(name)).unwrap().clone()
+    }
+
+    /// Those of the tasks of the cluster `default` that are there.
+    pub(crate) async fn describe_tasks(&self, tasks: &[String]) -> Vec<ecs::Task> {
+        let input = json(serde_json::json!({"tasks": tasks, "include": ["TAGS"]}));
+        crate::ecs::describe_tasks::describe_tasks(self.context.clone(), input).await.unwrap().tasks.unwrap()
+    }
+
+    /// A task of the cluster `default` once it has a node.
+    pub(crate) async fn bound(&self, task: &str) -> ecs::Task {
+        let name = UnitName::EcsTask { cluster: self.cluster("default"), id: task.into() };
+        let is_bound = |snapshot: &Snapshot| snapshot.units.get(&name).and_then(|unit| unit.placement.node()).map(drop);
+        self.context.records().wait_for(is_bound).await.unwrap();
+        self.describe_tasks(&[task.to_owned()]).await.remove(0)
+    }
+
+    /// Commits what a test says a scheduler or somebody else has written.
+    pub(crate) async fn write(&self, fill: impl FnOnce(&Snapshot, &mut Draft)) {
+        let mut draft = Draft::new();
+        fill(&self.context.records().current(), &mut draft);
+        self.context.records().commit(draft).await.unwrap();
     }
 
     /// The stored Unit of a task.

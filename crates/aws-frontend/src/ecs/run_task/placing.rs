@@ -15,7 +15,7 @@ const STRATEGIES_MAX: usize = 5;
 /// # Errors
 /// InvalidParameterException: too many, an unknown type or field, an expression that does not parse, or Fargate, which places
 /// for itself.
-pub(super) fn read(
+pub(in crate::ecs) fn read(
     launch_type: LaunchType,
     constraints: &[PlacementConstraint],
     strategies: &[PlacementStrategy],

@@ -5,7 +5,7 @@ use aws_api::ecs::Failure;
 use aws_protocol::ServiceError;
 use model::ecs::{Cluster, ClusterStatus};
 use model::snapshot::Versioned;
-use model::unit::{Placement, Unit};
+use model::unit::{Capacity, Face, Placement, Unit};
 use model::{ClusterId, Scope, Snapshot, UnitName};
 
 /// The active cluster that a request names; `default` without a name.
@@ -60,6 +60,16 @@ pub(crate) fn missing(cluster: &ClusterId, reference: &str) -> Failure {
     Failure { arn: Some(arn), reason: Some("MISSING".to_owned()), detail: None }
 }
 
+/// One that no node took never was a task. That of a service is none before it has an instance, unless its capacity is such that
+/// it waits as a task for some to come.
 pub(crate) fn is_task(unit: &Unit) -> bool {
-    !matches!(unit.placement, Placement::Refused(_))
+    match unit.placement {
+        Placement::Bound { .. } => true,
+        Placement::Refused(_) => false,
+        Placement::Pending => {
+            let Face::Ecs(face) = &unit.face;
+            let on_instances = unit.scheduling.capacity == Capacity::Instances;
+            unit.owner.is_none() || !on_instances || face.capacity_provider.is_some()
+        }
+    }
 }
