@@ -2,6 +2,9 @@
 //!
 //! `records` keeps it from a watch over the store's root. Nothing else changes one, and a reader's copy never moves.
 
+pub mod fleet;
+mod ranked;
+
 use crate::ecs::{
     AccountSetting, CapacityProvider, ClientToken, Cluster, Deployment, DeploymentState, Family, Membership,
     MembershipStatus, Service, ServiceEvent, ServiceRevision, ServiceState, TaskDefinition, TaskSet,
@@ -12,8 +15,10 @@ use crate::network::Network;
 use crate::node::{Ledger, Node};
 use crate::quantity::{Cpu, Memory, Timestamp};
 use crate::unit::spec::Protocol;
-use crate::unit::{Lifecycle, Placement, Unit, UnitSpec};
+use crate::unit::{Lifecycle, Owner, Placement, Unit, UnitSpec};
+use fleet::{Fleet, Slot};
 use imbl::{OrdMap, OrdSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -73,17 +78,16 @@ pub struct Snapshot {
     pub service_events: Table<(ServiceId, u64), ServiceEvent>,
     pub log_groups: Table<(Scope, Arc<str>), LogGroup>,
 
-    // Indexes, kept by `index` alone.
+    // Indexes, kept by `set_unit`, `set_node` and `set_membership` alone.
     by_uid: OrdMap<UnitUid, UnitName>,
-    by_node: OrdSet<(NodeId, UnitName)>,
+    by_node: OrdSet<(Slot, UnitName)>,
     by_group: OrdSet<(ClusterId, Arc<str>, UnitName)>,
     /// Units whose owner has still something to do or to learn of them.
     by_owner: OrdSet<(ServiceId, UnitName)>,
     by_spec: OrdMap<SpecHash, u32>,
     awaiting_placement: OrdSet<UnitName>,
     addresses: OrdMap<Ipv4Addr, UnitUid>,
-    node_use: OrdMap<NodeId, NodeUse>,
-    host_ports: OrdSet<(NodeId, u16, Protocol)>,
+    fleet: Fleet,
     /// Units that are over but not refused, by the moment they ended.
     ended: OrdSet<(Timestamp, UnitName)>,
     refused: OrdSet<UnitName>,
@@ -105,8 +109,11 @@ impl Snapshot {
 
     /// Units bound to a node that have not stopped.
     pub fn units_of_node<'a>(&'a self, node: &'a NodeId) -> impl Iterator<Item = &'a Versioned<Unit>> + 'a {
-        let from = (node.clone(), first_name());
-        self.by_node.range(from..).take_while(move |(n, _)| n == node).filter_map(move |(_, name)| self.units.get(name))
+        let slot = self.fleet.slot(node);
+        let units = slot
+            .into_iter()
+            .flat_map(move |slot| self.by_node.range((slot, first_name())..).take_while(move |(of, _)| *of == slot));
+        units.filter_map(|(_, name)| self.units.get(name))
     }
 
     /// Units of a group in a cluster that have not stopped.
@@ -142,7 +149,7 @@ impl Snapshot {
 
     /// Whether a Unit that has not stopped holds a fixed port of a node.
     pub fn host_port_taken(&self, node: &NodeId, port: u16, protocol: Protocol) -> bool {
-        self.host_ports.contains(&(node.clone(), port, protocol))
+        self.fleet.slot(node).is_some_and(|slot| self.fleet.port_taken(slot, port, protocol))
     }
 
     /// Units that have stopped, or were to stop before they had a node, the earliest end first, with the moment they ended.
@@ -161,7 +168,12 @@ impl Snapshot {
     }
 
     pub fn node_use(&self, node: &NodeId) -> NodeUse {
-        self.node_use.get(node).copied().unwrap_or_default()
+        self.fleet.slot(node).map(|slot| self.fleet.used(slot)).unwrap_or_default()
+    }
+
+    /// The nodes as placement looks for them.
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
     }
 
     /// What a cluster sees of a node: its membership record, or the default where none was written yet.
@@ -183,102 +195,137 @@ impl Snapshot {
         cluster.created_at.max(node.registered_at)
     }
 
-    /// Writes, replaces or deletes one Unit and keeps every index over Units right.
+    /// Writes, replaces or deletes one Unit and keeps every index over Units right. Its spec is there already, and stays as
+    /// long as it does.
     pub fn set_unit(&mut self, name: &UnitName, next: Option<Versioned<Unit>>) {
-        if let Some(old) = self.units.get(name).map(|v| v.value.clone()) {
-            self.unindex(&old);
-        }
-        match next {
-            Some(unit) => {
-                self.index(&unit.value);
-                self.units.insert(name.clone(), unit);
+        let next_unit = next.as_ref().map(|unit| unit.value.clone());
+        let old = match next {
+            Some(unit) => self.units.insert(name.clone(), unit),
+            None => self.units.remove(name),
+        };
+        let (old, next) = (old.as_ref().map(|unit| &*unit.value), next_unit.as_deref());
+        self.index_record(name, old, next);
+        self.index_state(name, old, next);
+        let had = old.filter(|unit| unit.holds_resources());
+        let has = next.filter(|unit| unit.holds_resources());
+        if had.map(holding_of) != has.map(holding_of) {
+            if let Some(unit) = had {
+                self.release(unit);
             }
-            None => {
-                self.units.remove(name);
+            if let Some(unit) = has {
+                self.take(unit);
             }
         }
     }
 
-    fn index(&mut self, unit: &Unit) {
-        self.by_uid.insert(unit.uid.clone(), unit.name.clone());
-        *self.by_spec.entry(unit.spec.clone()).or_default() += 1;
-        if let Some(owner) = unit.owner.as_ref().filter(|_| !(unit.settled && unit.is_over())) {
-            self.by_owner.insert((owner.service().clone(), unit.name.clone()));
+    fn index_record(&mut self, name: &UnitName, old: Option<&Unit>, next: Option<&Unit>) {
+        let (gone, come) = changed(old.map(|unit| &unit.uid), next.map(|unit| &unit.uid));
+        if let Some(uid) = gone {
+            self.by_uid.remove(uid);
         }
-        if unit.awaits_placement() {
-            self.awaiting_placement.insert(unit.name.clone());
+        if let Some(uid) = come {
+            self.by_uid.insert(uid.clone(), name.clone());
         }
-        if let Placement::Refused(_) = unit.placement {
-            self.refused.insert(unit.name.clone());
-        } else if let Some(at) = ended_at(unit) {
-            self.ended.insert((at, unit.name.clone()));
+        let (gone, come) = changed(old.map(|unit| &unit.spec), next.map(|unit| &unit.spec));
+        if let Some(spec) = gone {
+            match self.by_spec.get_mut(spec) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => {
+                    self.by_spec.remove(spec);
+                }
+            }
         }
-        if unit.observed.lifecycle != Lifecycle::Stopped {
-            let group = unit.scheduling.group.clone();
-            self.by_group.insert((unit.name.cluster().clone(), group, unit.name.clone()));
+        if let Some(spec) = come {
+            *self.by_spec.entry(spec.clone()).or_default() += 1;
         }
-        if unit.holds_resources() {
-            self.take(unit);
-        }
+    }
+
+    fn index_state<'a>(&mut self, name: &UnitName, old: Option<&'a Unit>, next: Option<&'a Unit>) {
+        let group = |unit: &'a Unit| (unit.observed.lifecycle != Lifecycle::Stopped).then_some(&unit.scheduling.group);
+        let of_group = |group: &Arc<str>| (name.cluster().clone(), group.clone(), name.clone());
+        update(&mut self.by_group, (old, next), group, of_group);
+        let owner = |unit: &'a Unit| unit.owner.as_ref().filter(|_| !(unit.settled && unit.is_over()));
+        let of_owner = |owner: &Owner| (owner.service().clone(), name.clone());
+        update(&mut self.by_owner, (old, next), owner, of_owner);
+        let awaits = |unit: &Unit| unit.awaits_placement().then_some(());
+        update(&mut self.awaiting_placement, (old, next), awaits, |()| name.clone());
+        let refused = |unit: &Unit| matches!(unit.placement, Placement::Refused(_)).then_some(());
+        update(&mut self.refused, (old, next), refused, |()| name.clone());
+        let ended = |unit: &Unit| ended_at(unit).filter(|_| refused(unit).is_none());
+        update(&mut self.ended, (old, next), ended, |at| (at, name.clone()));
     }
 
     fn take(&mut self, unit: &Unit) {
-        let Some(node) = unit.placement.node().cloned() else { return };
-        let reserve = self.reserve_of(unit);
-        self.by_node.insert((node.clone(), unit.name.clone()));
+        let Some(node) = unit.placement.node() else { return };
+        let slot = self.fleet.slot_for(node);
+        self.by_node.insert((slot, unit.name.clone()));
         for address in held_addresses(unit) {
             self.addresses.insert(address, unit.uid.clone());
         }
-        for (port, protocol) in self.host_ports_of(unit) {
-            self.host_ports.insert((node.clone(), port, protocol));
-        }
-        let used = self.node_use.entry(node).or_default();
-        used.cpu = used.cpu.saturating_add(reserve.cpu);
-        used.memory = used.memory.saturating_add(reserve.memory);
-        used.units += 1;
+        self.fleet.take(slot, self.specs.get(&unit.spec).map(|spec| &*spec.value));
+        self.fleet.join(slot, group_of(unit));
     }
 
-    fn unindex(&mut self, unit: &Unit) {
-        self.by_uid.remove(&unit.uid);
-        if let Some(owner) = &unit.owner {
-            self.by_owner.remove(&(owner.service().clone(), unit.name.clone()));
-        }
-        self.awaiting_placement.remove(&unit.name);
-        self.refused.remove(&unit.name);
-        if let Some(at) = ended_at(unit) {
-            self.ended.remove(&(at, unit.name.clone()));
-        }
-        self.by_group.remove(&(unit.name.cluster().clone(), unit.scheduling.group.clone(), unit.name.clone()));
-        match self.by_spec.get_mut(&unit.spec) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                self.by_spec.remove(&unit.spec);
-            }
-        }
-        let Some(node) = unit.placement.node().cloned().filter(|_| unit.holds_resources()) else { return };
-        let reserve = self.reserve_of(unit);
-        self.by_node.remove(&(node.clone(), unit.name.clone()));
+    fn release(&mut self, unit: &Unit) {
+        let Some(slot) = unit.placement.node().and_then(|node| self.fleet.slot(node)) else { return };
+        self.by_node.remove(&(slot, unit.name.clone()));
         for address in held_addresses(unit) {
             self.addresses.remove(&address);
         }
-        for (port, protocol) in self.host_ports_of(unit) {
-            self.host_ports.remove(&(node.clone(), port, protocol));
-        }
-        if let Some(used) = self.node_use.get_mut(&node) {
-            used.cpu = used.cpu.saturating_sub(reserve.cpu);
-            used.memory = used.memory.saturating_sub(reserve.memory);
-            used.units = used.units.saturating_sub(1);
-        }
+        self.fleet.leave(slot, &group_of(unit));
+        self.fleet.release(slot, self.specs.get(&unit.spec).map(|spec| &*spec.value));
     }
 
-    /// A Unit's spec is written in or before the commit that makes the Unit, and never changes or leaves before it.
-    fn reserve_of(&self, unit: &Unit) -> crate::unit::spec::Reserve {
-        self.specs.get(&unit.spec).map(|s| s.reserve).unwrap_or_default()
+    /// Writes, replaces or deletes one node and keeps every index over nodes right.
+    pub fn set_node(&mut self, id: &NodeId, next: Option<Versioned<Node>>) {
+        let groups: BTreeSet<_> = self.units_of_node(id).map(|unit| group_of(unit)).collect();
+        let slot = self.fleet.slot_for(id);
+        self.fleet.set_node(slot, next.as_ref().map(|node| node.value.clone()), groups);
+        match next {
+            Some(node) => self.nodes.insert(id.clone(), node),
+            None => self.nodes.remove(id),
+        };
     }
 
-    fn host_ports_of(&self, unit: &Unit) -> Vec<(u16, Protocol)> {
-        self.specs.get(&unit.spec).map(|s| s.fixed_host_ports().collect()).unwrap_or_default()
+    /// Writes, replaces or deletes what a cluster keeps of a node, with the indexes over it.
+    pub fn set_membership(&mut self, id: &(ClusterId, NodeId), next: Option<Versioned<Membership>>) {
+        let slot = self.fleet.slot_for(&id.1);
+        self.fleet.set_membership(&id.0, slot, next.as_ref().map(|membership| membership.value.clone()));
+        match next {
+            Some(membership) => self.memberships.insert(id.clone(), membership),
+            None => self.memberships.remove(id),
+        };
     }
+}
+
+/// The value that is no more and the one that is new; neither if both are one.
+fn changed<T: PartialEq>(old: Option<T>, next: Option<T>) -> (Option<T>, Option<T>) {
+    if old == next { (None, None) } else { (old, next) }
+}
+
+/// Moves a Unit's entry in an index from where it was to where it is, by what of it decides that; None is nowhere.
+fn update<'a, K: PartialEq, T: Ord + Clone>(
+    index: &mut OrdSet<T>,
+    (old, next): (Option<&'a Unit>, Option<&'a Unit>),
+    key: impl Fn(&'a Unit) -> Option<K>,
+    entry: impl Fn(K) -> T,
+) {
+    let (gone, come) = changed(old.and_then(&key), next.and_then(&key));
+    if let Some(key) = gone {
+        index.remove(&entry(key));
+    }
+    if let Some(key) = come {
+        index.insert(entry(key));
+    }
+}
+
+/// What decides which resources of which node a Unit holds.
+fn holding_of(unit: &Unit) -> (&Placement, &SpecHash, &str) {
+    (&unit.placement, &unit.spec, &unit.scheduling.group)
+}
+
+fn group_of(unit: &Unit) -> (ClusterId, Arc<str>) {
+    (unit.name.cluster().clone(), unit.scheduling.group.clone())
 }
 
 /// When a Unit came to its end; None while it may still run. One that was to stop before it had a node ended then.

@@ -130,7 +130,7 @@ fn apply(
         }),
         Key::Node(id) => {
             touched.nodes.push(id.clone());
-            set::<model::Node>(snapshot, id, current)
+            decoded::<model::Node>(current).map(|node| snapshot.set_node(&id, node))
         }
         Key::Spec(id) => set::<UnitSpec>(snapshot, id, current),
         Key::Ledger(id) => set::<model::node::Ledger>(snapshot, id, current),
@@ -140,7 +140,8 @@ fn apply(
         Key::TaskDefinition(id) => other::<model::ecs::TaskDefinition>(snapshot, id, current, touched),
         Key::Membership(id) => {
             touched.memberships.push(id.clone());
-            other::<model::ecs::Membership>(snapshot, id, current, touched)
+            touched.others = true;
+            decoded::<model::ecs::Membership>(current).map(|membership| snapshot.set_membership(&id, membership))
         }
         Key::CapacityProvider(id) => set::<model::ecs::CapacityProvider>(snapshot, id, current),
         Key::Service(id) => of_service::<model::ecs::Service>(snapshot, id.clone(), id, current, touched),

@@ -1,9 +1,11 @@
-//! What the planner promises, as sentences (`placement`, `gc`), as safety rules on random snapshots (`safety`), and as plans
+//! What the planner promises, as sentences (`placement`, `gc`), as safety rules on random snapshots (`safety`), on
+//! indexes that a recount confirms (`indexes`), and as plans
 //! that a person reads (`transcripts`).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its world has failed")]
 
 mod gc;
+mod indexes;
 mod naive;
 mod placement;
 mod safety;

@@ -602,7 +602,7 @@ mod broken_snapshots {
         world.nodes(&["n2"]);
         let mut node = world.snapshot.nodes[&NodeId::new("n2")].clone();
         node.value = Arc::new(model::Node { id: NodeId::new("a"), ..(*node.value).clone() });
-        world.snapshot.nodes.insert(NodeId::new("n2"), node);
+        world.snapshot.set_node(&NodeId::new("n2"), Some(node));
         assert_eq!(nodes_of(&world.awaits("new", wish().only_on("n2")).plan(1)), ["n2"]);
     }
 }

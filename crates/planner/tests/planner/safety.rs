@@ -17,9 +17,9 @@ use rand::rngs::StdRng;
 use std::collections::BTreeSet;
 
 /// One node in numbers.
-type NodeDice = (u64, u64, bool, u8, u8, Option<u16>);
+pub(crate) type NodeDice = (u64, u64, bool, u8, u8, Option<u16>);
 
-fn a_node() -> impl proptest::strategy::Strategy<Value = NodeDice> {
+pub(crate) fn a_node() -> impl proptest::strategy::Strategy<Value = NodeDice> {
     (1..9u64, 1..9u64, prop::bool::weighted(0.9), 0..4u8, 0..8u8, prop::option::weighted(0.2, 80..84u16))
 }
 
@@ -84,7 +84,7 @@ fn a_wish() -> impl proptest::strategy::Strategy<Value = Wish> {
 }
 
 /// Up to eight nodes, Units placed by a former plan of which some run, and up to sixteen that await.
-fn a_world() -> impl proptest::strategy::Strategy<Value = World> {
+pub(crate) fn a_world() -> impl proptest::strategy::Strategy<Value = World> {
     (vec(a_node(), 0..8), vec((a_wish(), any::<bool>()), 0..12), vec(a_wish(), 0..16), any::<u64>()).prop_map(
         |(nodes, former, awaiting, seed)| {
             let mut world = World::new();
@@ -120,7 +120,7 @@ fn tighten(world: &mut World) {
     world.network(network);
 }
 
-fn add_node(world: &mut World, place: usize, &(cpu, memory, connected, zone, traits, reserved): &NodeDice) {
+pub(crate) fn add_node(world: &mut World, place: usize, &(cpu, memory, connected, zone, traits, reserved): &NodeDice) {
     let id = format!("n{place}");
     world.node(&id, |node| {
         node.cpu = Cpu::from_ecs_units(cpu * 128);
@@ -290,68 +290,16 @@ proptest! {
         let mut snapshot = world.snapshot;
         for hole in holes {
             match hole {
-                0 => drop(snapshot.nodes.remove(&NodeId::new("n0"))),
+                0 => snapshot.set_node(&NodeId::new("n0"), None),
                 1 => snapshot.specs.clear(),
                 2 => snapshot.networks.clear(),
                 3 => snapshot.clusters.clear(),
                 4 => snapshot.ledgers.clear(),
-                _ => snapshot.nodes.clear(),
+                _ => snapshot.nodes.clone().keys().for_each(|node| snapshot.set_node(node, None)),
             }
         }
         let awaiting = snapshot.awaiting_placement().count();
         let plan = World { snapshot }.plan(seed);
         prop_assert_eq!(plan.answers.len(), awaiting);
     }
-
-    #[test]
-    fn the_indexes_of_a_snapshot_say_what_a_recount_says(
-        world in a_world(),
-        seed: u64,
-        ends in vec((0..64usize, 0..4u8), 0..24),
-    ) {
-        let mut world = world;
-        world.settle(seed);
-        let names: Vec<_> = world.snapshot.units.keys().cloned().collect();
-        for (place, end) in ends {
-            let Some(name) = names.get(place).filter(|name| world.snapshot.units.contains_key(*name)) else { continue };
-            match end {
-                0 => world.snapshot.set_unit(name, None),
-                1 => world.stop_wish(name, NOW),
-                2 => world.change(name, |unit| unit.observed.lifecycle = model::unit::Lifecycle::Stopped),
-                _ => world.change(name, |unit| unit.observed.stopped_at = Some(NOW)),
-            }
-        }
-        let (specs, nodes) = (world.snapshot.specs.clone(), world.snapshot.nodes.clone());
-        let mut fresh = Snapshot::default();
-        (fresh.specs, fresh.nodes) = (specs, nodes);
-        for (name, unit) in &world.snapshot.units {
-            fresh.set_unit(name, Some(unit.clone()));
-        }
-        prop_assert_eq!(indexes(&world.snapshot), indexes(&fresh));
-    }
-}
-
-/// All that the indexes over Units answer, as text.
-fn indexes(snapshot: &Snapshot) -> String {
-    let short = |unit: &model::Versioned<model::Unit>| unit.name.short().to_owned();
-    let mut all = format!(
-        "{:?} {:?} {:?}",
-        snapshot.awaiting_placement().map(short).collect::<Vec<_>>(),
-        snapshot.ended_units().map(|(at, unit)| (at, short(unit))).collect::<Vec<_>>(),
-        snapshot.refused_units().map(short).collect::<Vec<_>>(),
-    );
-    for node in snapshot.nodes.keys() {
-        let ports: Vec<_> = (80..84)
-            .flat_map(|port| [(port, Protocol::Tcp), (port, Protocol::Udp)])
-            .filter(|&(port, protocol)| snapshot.host_port_taken(node, port, protocol))
-            .collect();
-        let units: Vec<_> = snapshot.units_of_node(node).map(short).collect();
-        all += &format!("\n{node} {:?} {ports:?} {units:?}", snapshot.node_use(node));
-    }
-    for unit in snapshot.units.values() {
-        let group = snapshot.units_of_group(unit.name.cluster(), &unit.scheduling.group).map(short).collect::<Vec<_>>();
-        let address = unit.placement.address().map(|own| snapshot.address_taken(&own.address));
-        all += &format!("\n{} {group:?} {address:?} {}", short(unit), snapshot.spec_uses(&unit.spec));
-    }
-    all
 }

@@ -160,7 +160,7 @@ fn remove(world: &mut World, record: gc::Record) {
         gc::Record::Unit(name) => snapshot.set_unit(&name, None),
         gc::Record::Spec(hash) => drop(snapshot.specs.remove(&hash)),
         gc::Record::ClientToken(cluster, token) => drop(snapshot.client_tokens.remove(&(cluster, token))),
-        gc::Record::Membership(cluster, node) => drop(snapshot.memberships.remove(&(cluster, node))),
+        gc::Record::Membership(cluster, node) => snapshot.set_membership(&(cluster, node), None),
         gc::Record::Cluster(id) => drop(snapshot.clusters.remove(&id)),
     }
 }

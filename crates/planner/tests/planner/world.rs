@@ -219,7 +219,7 @@ impl World {
         node.attributes.insert("ecs.cpu-architecture".into(), Some("x86_64".into()));
         change(&mut node);
         let stored = self.versioned(node);
-        self.snapshot.nodes.insert(NodeId::new(id), stored);
+        self.snapshot.set_node(&NodeId::new(id), Some(stored));
         self
     }
 
@@ -244,7 +244,7 @@ impl World {
             attributes: attributes.iter().map(|&(name, value)| (name.into(), Some(value.into()))).collect(),
             tags: Default::default(),
         });
-        self.snapshot.memberships.insert((cluster(cluster_name), NodeId::new(node)), stored);
+        self.snapshot.set_membership(&(cluster(cluster_name), NodeId::new(node)), Some(stored));
     }
 
     /// A Unit that awaits placement.

@@ -1,0 +1,363 @@
+//! The nodes as placement looks for them: by what they are, by what they have free, and by whose Units they run.
+//!
+//! Every node has a [`Slot`], a number that stands for it in the indexes. Nodes with equal attributes are of one class
+//! ([`ClassId`]), so that a question about attributes is asked once for all of them. `members` lists the connected nodes of each
+//! class, `by_cpu` and `by_memory` have them in the order of what is free, and a [`Crowd`] knows how many Units of one group
+//! are on which node. A cluster that keeps attributes or a state of its own for some nodes has a [`View`]: there they are of
+//! classes of their own, or out. What a Unit takes and gives back costs O(log nodes); a copy of it all is O(1), so that a plan
+//! can note what it hands out in a copy of its own.
+
+mod class;
+mod crowd;
+mod order;
+
+pub use class::{Attributes, Class, ClassId, Standing, View};
+pub use crowd::{Crowd, Stand};
+pub use order::Order;
+
+use super::NodeUse;
+use super::ranked::Ranked;
+use crate::ecs::{Membership, MembershipStatus};
+use crate::ids::{ClusterId, NodeId};
+use crate::node::Node;
+use crate::quantity::{Cpu, Memory};
+use crate::unit::UnitSpec;
+use crate::unit::spec::{Protocol, Reserve};
+use class::Classes;
+use imbl::{HashMap, OrdMap, OrdSet, Vector};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A node's number. It is its own as long as the node exists or anything names it, and another's afterwards.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Slot(u32);
+
+impl Slot {
+    const LAST: Slot = Slot(u32::MAX);
+
+    /// The one after it.
+    fn next(self) -> Slot {
+        Slot(self.0.saturating_add(1))
+    }
+}
+
+/// The group of a cluster's Units that are counted together.
+pub(super) type GroupId = (ClusterId, Arc<str>);
+
+#[derive(Clone, Default, Debug)]
+pub struct Fleet {
+    slots: HashMap<NodeId, Slot>,
+    seats: Vector<Seat>,
+    vacant: Vector<Slot>,
+    /// Of nodes that hold Units.
+    used: OrdMap<Slot, NodeUse>,
+    classes: Classes,
+    views: HashMap<ClusterId, View>,
+    members: Ranked<(ClassId, Slot), ()>,
+    by_cpu: Order<Cpu, Memory>,
+    by_memory: Order<Memory, Cpu>,
+    ports: OrdSet<(Slot, u16, Protocol)>,
+    crowds: HashMap<GroupId, Crowd>,
+}
+
+/// What is known of a node but for what it holds.
+#[derive(Clone, Default, Debug)]
+struct Seat {
+    id: Option<NodeId>,
+    node: Option<Arc<Node>>,
+    /// Those that make the node another one in their clusters: with attributes, or not active.
+    memberships: Vec<Arc<Membership>>,
+    /// The node's own class, then those of memberships; none without a node.
+    classes: Vec<ClassId>,
+}
+
+impl Seat {
+    /// Its node is there and connected, so that it is in the indexes of what is free.
+    fn offered(&self) -> bool {
+        self.node.as_ref().is_some_and(|node| node.connected)
+    }
+
+    fn free(&self, used: NodeUse) -> (Cpu, Memory) {
+        let has = self.node.as_ref().map_or((Cpu::ZERO, Memory::ZERO), |node| (node.cpu, node.memory));
+        (has.0.saturating_sub(used.cpu), has.1.saturating_sub(used.memory))
+    }
+}
+
+impl Fleet {
+    pub fn slot(&self, id: &NodeId) -> Option<Slot> {
+        self.slots.get(id).copied()
+    }
+
+    fn seat(&self, slot: Slot) -> Option<&Seat> {
+        self.seats.get(slot.0 as usize)
+    }
+
+    pub fn id(&self, slot: Slot) -> Option<&NodeId> {
+        self.seat(slot)?.id.as_ref()
+    }
+
+    /// None for one that is not registered but that Units or memberships name.
+    pub fn node(&self, slot: Slot) -> Option<&Node> {
+        self.seat(slot)?.node.as_deref()
+    }
+
+    pub fn used(&self, slot: Slot) -> NodeUse {
+        self.used.get(&slot).copied().unwrap_or_default()
+    }
+
+    pub fn free(&self, slot: Slot) -> (Cpu, Memory) {
+        self.seat(slot).map(|seat| seat.free(self.used(slot))).unwrap_or_default()
+    }
+
+    pub fn port_taken(&self, slot: Slot, port: u16, protocol: Protocol) -> bool {
+        self.ports.contains(&(slot, port, protocol))
+    }
+
+    /// What a cluster keeps of a node that makes it another one there.
+    pub fn membership(&self, cluster: &ClusterId, slot: Slot) -> Option<&Membership> {
+        self.seat(slot)?.memberships.iter().find(|own| own.cluster == *cluster).map(|own| &**own)
+    }
+
+    /// How a cluster sees the nodes that it has marked; None if there are none.
+    pub fn view(&self, cluster: &ClusterId) -> Option<&View> {
+        self.views.get(cluster)
+    }
+
+    pub fn class(&self, id: ClassId) -> Option<&Class> {
+        self.classes.get(id)
+    }
+
+    /// Every class of nodes by their own attributes.
+    pub fn classes(&self) -> impl Iterator<Item = (ClassId, &Class)> + '_ {
+        self.classes.plain()
+    }
+
+    /// How many connected nodes a class has.
+    pub fn members(&self, class: ClassId) -> usize {
+        self.members.rank(&(class, Slot::LAST)) - self.members.rank(&(class, Slot(0)))
+    }
+
+    /// The place of a class among all members: [`Fleet::member`] has its first one there.
+    pub fn members_from(&self, class: ClassId) -> usize {
+        self.members.rank(&(class, Slot(0)))
+    }
+
+    /// A connected node by its place among the members of all classes.
+    pub fn member(&self, place: usize) -> Option<Slot> {
+        self.members.nth(place).map(|(_, slot)| slot)
+    }
+
+    pub fn by_cpu(&self) -> &Order<Cpu, Memory> {
+        &self.by_cpu
+    }
+
+    pub fn by_memory(&self) -> &Order<Memory, Cpu> {
+        &self.by_memory
+    }
+
+    /// Where the Units of a group are; copying it is O(1).
+    pub fn crowd(&self, cluster: &ClusterId, group: &Arc<str>) -> Crowd {
+        self.crowds.get(&(cluster.clone(), group.clone())).cloned().unwrap_or_default()
+    }
+
+    /// Hands out what a Unit reserves, and its host ports.
+    pub fn take(&mut self, slot: Slot, spec: Option<&UnitSpec>) {
+        let reserve = reserve_of(spec);
+        self.change_use(slot, |used| NodeUse {
+            cpu: used.cpu.saturating_add(reserve.cpu),
+            memory: used.memory.saturating_add(reserve.memory),
+            units: used.units + 1,
+        });
+        for (port, protocol) in spec.into_iter().flat_map(UnitSpec::fixed_host_ports) {
+            self.ports.insert((slot, port, protocol));
+        }
+    }
+
+    /// Takes back what [`Fleet::take`] handed out.
+    pub fn release(&mut self, slot: Slot, spec: Option<&UnitSpec>) {
+        let reserve = reserve_of(spec);
+        self.change_use(slot, |used| NodeUse {
+            cpu: used.cpu.saturating_sub(reserve.cpu),
+            memory: used.memory.saturating_sub(reserve.memory),
+            units: used.units.saturating_sub(1),
+        });
+        for (port, protocol) in spec.into_iter().flat_map(UnitSpec::fixed_host_ports) {
+            self.ports.remove(&(slot, port, protocol));
+        }
+        self.vacate(slot);
+    }
+
+    fn change_use(&mut self, slot: Slot, change: impl FnOnce(NodeUse) -> NodeUse) {
+        let before = self.used(slot);
+        let after = change(before);
+        if after.units == 0 {
+            self.used.remove(&slot)
+        } else {
+            self.used.insert(slot, after)
+        };
+        let Some(seat) = self.seats.get(slot.0 as usize).filter(|seat| seat.offered()) else { return };
+        let (from, to) = (seat.free(before), seat.free(after));
+        if from != to {
+            for &class in &seat.classes {
+                self.by_cpu.change(class, slot, from, to);
+                self.by_memory.change(class, slot, (from.1, from.0), (to.1, to.0));
+            }
+        }
+    }
+
+    /// Counts a Unit of a group on a node.
+    pub(super) fn join(&mut self, slot: Slot, group: GroupId) {
+        let stand = self.stand(slot);
+        self.crowds.entry(group).or_default().add(slot, stand);
+    }
+
+    pub(super) fn leave(&mut self, slot: Slot, group: &GroupId) {
+        let stand = self.stand(slot);
+        let Some(crowd) = self.crowds.get_mut(group) else { return };
+        crowd.remove(slot, stand);
+        if crowd.is_empty() {
+            self.crowds.remove(group);
+        }
+    }
+
+    /// What a [`Crowd`] counts a node by.
+    pub fn stand(&self, slot: Slot) -> Stand {
+        let seat = self.seat(slot);
+        Stand { class: seat.and_then(|seat| seat.classes.first().copied()), offered: seat.is_some_and(Seat::offered) }
+    }
+
+    /// How many connected nodes of a class have no Unit of a group.
+    pub fn empty(&self, class: ClassId, crowd: &Crowd) -> usize {
+        self.members(class).saturating_sub(crowd.places(class).len())
+    }
+
+    /// One of the connected nodes of a class that have no Unit of a group, by its number among them.
+    pub fn nth_empty(&self, class: ClassId, crowd: &Crowd, number: usize) -> Option<Slot> {
+        let from = self.members_from(class);
+        let empty_before =
+            |place: usize| self.member(from + place).map_or(usize::MAX, |slot| place - crowd.before(class, slot));
+        let (mut low, mut high) = (0, self.members(class));
+        // The last one with so many before it.
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if empty_before(middle) <= number { low = middle } else { high = middle }
+        }
+        self.member(from + low)
+    }
+
+    /// The slot of a node that is named; a new one if there was none.
+    pub(super) fn slot_for(&mut self, id: &NodeId) -> Slot {
+        if let Some(slot) = self.slot(id) {
+            return slot;
+        }
+        let seat = Seat { id: Some(id.clone()), ..Seat::default() };
+        let slot = match self.vacant.pop_back() {
+            Some(slot) => {
+                self.seats.set(slot.0 as usize, seat);
+                slot
+            }
+            None => {
+                self.seats.push_back(seat);
+                Slot(u32::try_from(self.seats.len() - 1).expect("an installation has fewer than 2^32 nodes"))
+            }
+        };
+        self.slots.insert(id.clone(), slot);
+        slot
+    }
+
+    /// Gives a slot back if nothing names its node any more.
+    fn vacate(&mut self, slot: Slot) {
+        let Some(seat) = self.seat(slot) else { return };
+        if seat.node.is_some() || !seat.memberships.is_empty() || self.used.contains_key(&slot) {
+            return;
+        }
+        if let Some(id) = self.seats.set(slot.0 as usize, Seat::default()).id {
+            self.slots.remove(&id);
+            self.vacant.push_back(slot);
+        }
+    }
+
+    /// Registers, changes or removes a node. `groups` are those of the Units that it holds.
+    pub(super) fn set_node(&mut self, slot: Slot, node: Option<Arc<Node>>, groups: BTreeSet<GroupId>) {
+        let before = self.stand(slot);
+        self.change_seat(slot, |seat| seat.node = node);
+        let after = self.stand(slot);
+        for group in groups.into_iter().filter(|_| before != after) {
+            if let Some(crowd) = self.crowds.get_mut(&group) {
+                crowd.change_stand(slot, before, after);
+            }
+        }
+        self.vacate(slot);
+    }
+
+    /// Writes or removes what a cluster keeps of a node.
+    pub(super) fn set_membership(&mut self, cluster: &ClusterId, slot: Slot, membership: Option<Arc<Membership>>) {
+        let marks = |own: &Membership| own.status != MembershipStatus::Active || !own.attributes.is_empty();
+        self.change_seat(slot, |seat| {
+            seat.memberships.retain(|own| own.cluster != *cluster);
+            seat.memberships.extend(membership.filter(|own| marks(own)));
+        });
+        self.vacate(slot);
+    }
+
+    /// Takes a node out of the indexes, changes what is known of it and puts it back.
+    fn change_seat(&mut self, slot: Slot, change: impl FnOnce(&mut Seat)) {
+        let Some(mut seat) = self.seat(slot).cloned() else { return };
+        self.unlist(slot, &seat);
+        change(&mut seat);
+        seat.classes = self.classify(slot, &seat);
+        if seat.offered() {
+            let free = seat.free(self.used(slot));
+            for &class in &seat.classes {
+                self.members.insert((class, slot), ());
+                self.by_cpu.insert(class, slot, free);
+                self.by_memory.insert(class, slot, (free.1, free.0));
+            }
+        }
+        self.seats.set(slot.0 as usize, seat);
+    }
+
+    fn unlist(&mut self, slot: Slot, seat: &Seat) {
+        if seat.offered() {
+            let free = seat.free(self.used(slot));
+            for &class in &seat.classes {
+                self.members.remove(&(class, slot));
+                self.by_cpu.remove(class, slot, free);
+                self.by_memory.remove(class, slot, (free.1, free.0));
+            }
+        }
+        seat.classes.iter().for_each(|&class| self.classes.leave(class));
+        for own in seat.memberships.iter() {
+            if let Some(view) = self.views.get_mut(&own.cluster) {
+                view.forget(slot);
+                if view.is_empty() {
+                    self.views.remove(&own.cluster);
+                }
+            }
+        }
+    }
+
+    /// The classes of a node, entered where they belong.
+    fn classify(&mut self, slot: Slot, seat: &Seat) -> Vec<ClassId> {
+        let Some(node) = &seat.node else { return Vec::new() };
+        let plain = self.classes.enter(None, node.attributes.clone());
+        let mut all = vec![plain];
+        for own in &seat.memberships {
+            let view = self.views.entry(own.cluster.clone()).or_default();
+            if own.status != MembershipStatus::Active {
+                view.set(slot, Standing::Out);
+                continue;
+            }
+            let mut attributes = node.attributes.clone();
+            attributes.extend(own.attributes.clone());
+            let class = self.classes.enter(Some((&own.cluster, plain)), attributes);
+            view.set(slot, Standing::Own(class));
+            all.push(class);
+        }
+        all
+    }
+}
+
+fn reserve_of(spec: Option<&UnitSpec>) -> Reserve {
+    spec.map(|spec| spec.reserve).unwrap_or_default()
+}
