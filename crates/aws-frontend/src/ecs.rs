@@ -15,6 +15,7 @@ mod delete_account_setting;
 mod delete_attributes;
 mod delete_capacity_provider;
 mod delete_cluster;
+pub(crate) mod delete_service;
 mod delete_task_definitions;
 mod deregister_container_instance;
 pub(crate) mod deregister_task_definition;
@@ -32,6 +33,8 @@ mod list_account_settings;
 mod list_attributes;
 mod list_clusters;
 mod list_container_instances;
+mod list_services;
+mod list_services_by_namespace;
 mod list_tags_for_resource;
 mod list_task_definition_families;
 mod list_task_definitions;
@@ -58,6 +61,7 @@ mod update_capacity_provider;
 mod update_cluster;
 mod update_cluster_settings;
 mod update_container_instances_state;
+pub(crate) mod update_service;
 mod update_task_protection;
 
 pub use default_cluster::ensure_default_cluster;
@@ -130,7 +134,14 @@ pub fn table() -> Table {
         .on::<ecs::ListTaskDefinitions, _, _>(Status::Yes, list_task_definitions::list_task_definitions)
         .on::<ecs::RegisterTaskDefinition, _, _>(Status::Yes, register_task_definition::register_task_definition)
         .on::<ecs::CreateService, _, _>(Status::Yes, create_service::create_service)
+        .on::<ecs::UpdateService, _, _>(Status::Yes, update_service::update_service)
+        .on::<ecs::DeleteService, _, _>(Status::Yes, delete_service::delete_service)
         .on::<ecs::DescribeServices, _, _>(Status::Yes, describe_services::describe_services)
+        .on::<ecs::ListServices, _, _>(Status::Yes, list_services::list_services)
+        .on::<ecs::ListServicesByNamespace, _, _>(
+            Status::Partial("There are no namespaces, so none is found."),
+            list_services_by_namespace::list_services_by_namespace,
+        )
         .on::<ecs::DescribeTasks, _, _>(Status::Yes, describe_tasks::describe_tasks)
         .on::<ecs::RunTask, _, _>(Status::Yes, run_task::run_task)
         .on::<ecs::ListTasks, _, _>(Status::Yes, list_tasks::list_tasks)

@@ -1,5 +1,6 @@
 //! What the tests of operations stand on: a caller over an empty memory store, with a clock that stands still.
 
+pub(crate) mod scheduler;
 pub(crate) mod stage;
 
 use crate::context::{Caller, Context, Frontend, Identity};

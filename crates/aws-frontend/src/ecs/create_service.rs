@@ -130,8 +130,7 @@ impl<'s> Made<'s> {
             draft.create(&(revision.service.clone(), revision.number.clone()), revision);
             draft.create(&(deployment.service.clone(), deployment.id.clone()), deployment);
             draft.expect(&definition.id, definition);
-            let providers: Vec<String> = revision.capacity.iter().map(|item| item.provider.clone()).collect();
-            capacity::keep(snapshot, draft, &self.service.id.cluster.scope, &providers)?;
+            service::keep_providers(snapshot, draft, revision)?;
         }
         Ok(())
     }
@@ -202,7 +201,7 @@ fn place(
         input.placement_constraints.as_deref().unwrap_or_default(),
         input.placement_strategy.as_deref().unwrap_or_default(),
     )?;
-    parameters::placement(service.scheduling, launch_type, &strategy)?;
+    parameters::placement(service.scheduling, launch_type, &constraints, &strategy)?;
     (service.constraints, service.strategy) = (constraints, strategy);
     let may = parameters::no_rebalancing(
         service.controller,

@@ -30,6 +30,14 @@ pub(crate) fn service_not_found() -> ServiceError {
     ServiceError::of(&shapes::SERVICE_NOT_FOUND, "Service not found.")
 }
 
+pub(crate) fn service_not_active() -> ServiceError {
+    ServiceError::of(&shapes::SERVICE_NOT_ACTIVE, "Service was not ACTIVE.")
+}
+
+pub(crate) fn namespace_not_found() -> ServiceError {
+    ServiceError::of(&shapes::NAMESPACE_NOT_FOUND, "The specified namespace was not found.")
+}
+
 /// There is another service of the name, or one that was made with the token.
 pub(crate) fn not_idempotent() -> ServiceError {
     invalid_parameter("Creation of service was not idempotent.")

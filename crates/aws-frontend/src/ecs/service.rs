@@ -6,13 +6,17 @@ mod deployments;
 pub(super) mod parameters;
 pub(super) mod show;
 mod task_sets;
+#[cfg(test)]
+mod tests;
 
-use super::arn;
+use super::{arn, capacity, errors};
 use crate::ids;
+use aws_protocol::ServiceError;
 use model::ecs::service::Controller;
 use model::ecs::{Deployment, Service, ServiceRevision, ServiceState};
 use model::snapshot::Versioned;
 use model::{ClusterId, ServiceId, Snapshot, Timestamp};
+use records::Draft;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -48,6 +52,42 @@ pub(super) fn find<'s>(snapshot: &'s Snapshot, cluster: &ClusterId, reference: &
     snapshot.services.get(&ServiceId { cluster: cluster.clone(), name: name.into() })
 }
 
+/// The active service that a request names.
+///
+/// # Errors
+/// InvalidParameterException for no name, ServiceNotFoundException, ServiceNotActiveException for a deleted one.
+pub(super) fn active<'s>(
+    snapshot: &'s Snapshot,
+    cluster: &ClusterId,
+    reference: Option<&str>,
+) -> Result<&'s Versioned<Service>, ServiceError> {
+    let service = named(snapshot, cluster, reference)?;
+    if service.deleted_at.is_some() { Err(errors::service_not_active()) } else { Ok(service) }
+}
+
+/// The service that a request names, whatever its status.
+///
+/// # Errors
+/// InvalidParameterException for no name, ServiceNotFoundException.
+pub(super) fn named<'s>(
+    snapshot: &'s Snapshot,
+    cluster: &ClusterId,
+    reference: Option<&str>,
+) -> Result<&'s Versioned<Service>, ServiceError> {
+    let reference = reference.filter(|reference| !reference.is_empty());
+    let reference = reference.ok_or_else(|| errors::invalid_parameter("Service can not be blank."))?;
+    find(snapshot, cluster, reference).ok_or_else(errors::service_not_found)
+}
+
+/// The services of a cluster, deleted ones too, in the order of their names.
+pub(super) fn of_cluster<'s>(
+    snapshot: &'s Snapshot,
+    cluster: &'s ClusterId,
+) -> impl Iterator<Item = &'s Versioned<Service>> + 's {
+    let from = ServiceId { cluster: cluster.clone(), name: "".into() };
+    snapshot.services.range(from..).take_while(move |(id, _)| id.cluster == *cluster).map(|(_, service)| service)
+}
+
 /// How far its scheduler has come; None before it has begun.
 pub(super) fn state<'s>(snapshot: &'s Snapshot, service: &Service) -> Option<&'s ServiceState> {
     let state = snapshot.service_states.get(&service.id)?;
@@ -70,10 +110,53 @@ pub(super) fn revision<'s>(snapshot: &'s Snapshot, service: &Service) -> Option<
         }
         Controller::Ecs | Controller::CodeDeploy => match upcoming(snapshot, service) {
             Some(deployment) => deployment.target.clone(),
-            None => state(snapshot, service)?.primary()?.revision.clone(),
+            None => reached(snapshot, service)?,
         },
     };
     snapshot.service_revisions.get(&(service.id.clone(), number))
+}
+
+/// Where its scheduler is; of a service that is over, where it last was.
+fn reached(snapshot: &Snapshot, service: &Service) -> Option<Arc<str>> {
+    let state = state(snapshot, service)?;
+    let last = state.primary().map(|set| set.revision.clone()).or_else(|| state.completed.clone());
+    last.or_else(|| {
+        let key = (service.id.clone(), service.deployment.clone()?);
+        Some(snapshot.deployments.get(&key)?.target.clone())
+    })
+}
+
+/// Revisions that it runs now, each once.
+pub(super) fn running_revisions(snapshot: &Snapshot, service: &Service) -> Vec<Arc<str>> {
+    let mut revisions = Vec::new();
+    for set in state(snapshot, service).into_iter().flat_map(|state| &state.sets) {
+        if !revisions.contains(&set.revision) {
+            revisions.push(set.revision.clone());
+        }
+    }
+    revisions
+}
+
+/// Whether two revisions are the same for whoever asked for them.
+pub(super) fn is_same_workload(one: &ServiceRevision, other: &ServiceRevision) -> bool {
+    let other = ServiceRevision {
+        number: one.number.clone(),
+        service_uid: one.service_uid.clone(),
+        created_at: one.created_at,
+        images: one.images.clone(),
+        ..other.clone()
+    };
+    *one == other
+}
+
+/// Adds that the providers of a revision stay.
+pub(super) fn keep_providers(
+    snapshot: &Snapshot,
+    draft: &mut Draft,
+    revision: &ServiceRevision,
+) -> Result<(), ServiceError> {
+    let names: Vec<String> = revision.capacity.iter().map(|item| item.provider.clone()).collect();
+    capacity::keep(snapshot, draft, &revision.service.cluster.scope, &names)
 }
 
 /// A wish to get a service to a revision, in a set of its own.

@@ -9,7 +9,7 @@ use model::network::Network;
 use model::snapshot::Versioned;
 use model::unit::placement::UnitAddress;
 use model::unit::spec::NetworkMode;
-use model::unit::{Observed, Placement, Refusal, Unit};
+use model::unit::{Lifecycle, Observed, Placement, Refusal, Unit};
 use model::{ClusterId, Cpu, Memory, Node, NodeId, ServiceId, Snapshot, UnitName};
 use records::{Draft, units};
 use std::collections::BTreeMap;
@@ -129,6 +129,16 @@ impl Stage {
         Ok(answer.service.unwrap())
     }
 
+    pub(crate) async fn update_service(&self, input: serde_json::Value) -> Result<ecs::Service, ServiceError> {
+        let answer = crate::ecs::update_service::update_service(self.context.clone(), json(input)).await?;
+        Ok(answer.service.unwrap())
+    }
+
+    pub(crate) async fn delete_service(&self, input: serde_json::Value) -> Result<ecs::Service, ServiceError> {
+        let answer = crate::ecs::delete_service::delete_service(self.context.clone(), json(input)).await?;
+        Ok(answer.service.unwrap())
+    }
+
     /// A service of the cluster `default` as DescribeServices shows it, with its tags.
     pub(crate) async fn service(&self, name: &str) -> ecs::Service {
         let input = json(serde_json::json!({"services": [name], "include": ["TAGS"]}));
@@ -179,6 +189,12 @@ impl Stage {
 
     pub(crate) fn cluster(&self, name: &str) -> ClusterId {
         ClusterId { scope: self.context.scope().clone(), name: name.into() }
+    }
+
+    /// The node says that a task of the cluster `default` has come so far.
+    pub(crate) async fn advance(&self, task: &str, lifecycle: Lifecycle) {
+        let task = self.bound(task).await;
+        self.observe(&task, Observed { lifecycle, ..Observed::default() }).await;
     }
 
     /// The node says this of a task.

@@ -228,22 +228,6 @@ pub enum DeploymentStatus {
     RollbackFailed,
 }
 
-impl Breaker {
-    /// After how many failures a deployment has failed: at least one, whatever is wanted.
-    ///
-    /// ECS API, ThresholdConfiguration; without one half of the desired count, from 3 to 200.
-    pub fn failures(&self, desired: u32) -> u32 {
-        const DEFAULT: Threshold = Threshold { kind: ThresholdKind::BoundedPercent, value: 50 };
-        let Threshold { kind, value } = self.threshold.unwrap_or(DEFAULT);
-        let share = || u32::try_from((u64::from(desired) * u64::from(value)).div_ceil(100)).unwrap_or(u32::MAX);
-        match kind {
-            ThresholdKind::Count => value.max(1),
-            ThresholdKind::BoundedPercent => share().clamp(3, 200),
-            ThresholdKind::UnboundedPercent => share().max(1),
-        }
-    }
-}
-
 impl DeploymentStatus {
     /// Nothing more happens to it.
     pub fn is_final(self) -> bool {
@@ -280,31 +264,4 @@ pub enum HookStatus {
     Succeeded,
     Failed,
     TimedOut,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failures(threshold: Option<(ThresholdKind, u32)>, desired: u32) -> u32 {
-        let threshold = threshold.map(|(kind, value)| Threshold { kind, value });
-        let breaker =
-            Breaker { enable: true, rollback: true, reset_on_healthy_task: true, threshold, reset_given: false };
-        breaker.failures(desired)
-    }
-
-    #[test]
-    fn by_default_half_of_the_desired_count_fails_a_deployment_but_from_3_to_200() {
-        for (desired, expected) in [(0, 3), (1, 3), (6, 3), (7, 4), (25, 13), (400, 200), (1000, 200)] {
-            assert_eq!(failures(None, desired), expected, "{desired} desired");
-        }
-    }
-
-    #[test]
-    fn an_unbounded_share_and_a_count_are_taken_as_they_are() {
-        assert_eq!(failures(Some((ThresholdKind::UnboundedPercent, 10)), 1000), 100);
-        assert_eq!(failures(Some((ThresholdKind::UnboundedPercent, 1)), 0), 1);
-        assert_eq!(failures(Some((ThresholdKind::BoundedPercent, 100)), 1000), 200);
-        assert_eq!(failures(Some((ThresholdKind::Count, 2)), 1000), 2);
-    }
 }

@@ -4,7 +4,7 @@ use super::{Made, Token};
 use crate::ecs::{errors, service};
 use aws_protocol::ServiceError;
 use model::Snapshot;
-use model::ecs::{Service, ServiceRevision};
+use model::ecs::Service;
 
 /// # Errors
 /// InvalidParameterException if it is another one. The same token stands for the same call, whatever has changed since.
@@ -20,7 +20,7 @@ pub(super) fn check(
         let wanted = made.first.as_ref().map(|first| &first.revision);
         wants(existing, &made.service)
             && match wanted {
-                Some(wanted) => revision.is_some_and(|revision| runs(revision, wanted)),
+                Some(wanted) => revision.is_some_and(|revision| service::is_same_workload(revision, wanted)),
                 None => true,
             }
     });
@@ -36,18 +36,6 @@ fn wants(existing: &Service, made: &Service) -> bool {
         deployment: existing.deployment.clone(),
         primary_task_set: existing.primary_task_set.clone(),
         client_token: existing.client_token.clone(),
-        ..made.clone()
-    };
-    *existing == made
-}
-
-/// All that a client says of what it runs.
-fn runs(existing: &ServiceRevision, made: &ServiceRevision) -> bool {
-    let made = ServiceRevision {
-        number: existing.number.clone(),
-        service_uid: existing.service_uid.clone(),
-        created_at: existing.created_at,
-        images: existing.images.clone(),
         ..made.clone()
     };
     *existing == made

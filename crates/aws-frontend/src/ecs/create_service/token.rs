@@ -1,6 +1,6 @@
 //! clientToken: the same call twice makes its service once.
 
-use crate::ecs::errors;
+use crate::ecs::{errors, service};
 use aws_api::ecs::CreateServiceInput;
 use aws_protocol::ServiceError;
 use model::ecs::Service;
@@ -44,10 +44,9 @@ impl Token {
     /// # Errors
     /// InvalidParameterException if a service of another name was made with the token.
     pub(super) fn refuse_other_names(&self, snapshot: &Snapshot, id: &ServiceId) -> Result<(), ServiceError> {
-        let from = ServiceId { cluster: id.cluster.clone(), name: "".into() };
-        let of_cluster = snapshot.services.range(from..).take_while(|(other, _)| other.cluster == id.cluster);
-        let mut others = of_cluster.filter(|(other, service)| *other != id && service.deleted_at.is_none());
-        match others.any(|(_, service)| self.agrees(service).is_some()) {
+        let of_cluster = service::of_cluster(snapshot, &id.cluster);
+        let mut others = of_cluster.filter(|other| other.id != *id && other.deleted_at.is_none());
+        match others.any(|other| self.agrees(other).is_some()) {
             true => Err(errors::not_idempotent()),
             false => Ok(()),
         }

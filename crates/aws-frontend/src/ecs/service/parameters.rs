@@ -92,8 +92,15 @@ pub(in crate::ecs) fn grace_s(given: Option<i32>) -> Result<Option<u32>, Service
 pub(in crate::ecs) fn placement(
     scheduling: SchedulingStrategy,
     launch_type: Option<LaunchType>,
+    constraints: &[Constraint],
     strategy: &[Strategy],
 ) -> Result<(), ServiceError> {
+    ensure(launch_type != Some(LaunchType::Fargate) || constraints.is_empty(), || {
+        "Placement constraints are not supported with FARGATE launch type.".to_owned()
+    })?;
+    ensure(launch_type != Some(LaunchType::Fargate) || strategy.is_empty(), || {
+        "Placement strategies are not supported with FARGATE launch type.".to_owned()
+    })?;
     ensure(scheduling == SchedulingStrategy::Replica || strategy.is_empty(), || {
         "The daemon scheduling strategy does not support placement strategies. Remove the placement strategy and try again"
             .to_owned()

@@ -1,7 +1,7 @@
 //! The task sets of a service with an external controller, as ECS shows them.
 
 use super::counts::Counts;
-use super::show;
+use super::{Status, show, status};
 use crate::ecs::task::{launch, time};
 use crate::ecs::{arn, tags};
 use aws_api::ecs;
@@ -14,8 +14,11 @@ use std::sync::Arc;
 /// The whole service, in hundredths of a percent.
 const WHOLE_BP: u64 = 10_000;
 
-/// Those of the service that are not over.
+/// Those of the service that are not over; none once it is over itself.
 pub(super) fn all(snapshot: &Snapshot, service: &Service, counts: &BTreeMap<Arc<str>, Counts>) -> Vec<ecs::TaskSet> {
+    if status(snapshot, service) == Status::Inactive {
+        return Vec::new();
+    }
     let of_it = of_service(snapshot, &service.id).filter(|set| set.service_uid == service.uid);
     let counted = of_it.map(|set| (set, counts.get(&set.id).copied().unwrap_or_default()));
     let there = counted.filter(|(set, counts)| set.deleted_at.is_none() || counts.running + counts.pending > 0);
@@ -32,7 +35,7 @@ fn show(snapshot: &Snapshot, service: &Service, set: &TaskSet, counts: Counts) -
     let revision = revision.map(|revision| &*revision.value);
     let desired = computed_desired_count(service, set);
     let is_steady = counts.running == desired as usize && counts.pending == 0 && counts.unsteady == 0;
-    let status = match service.primary_task_set.as_deref() {
+    let status_word = match service.primary_task_set.as_deref() {
         _ if set.deleted_at.is_some() => "DRAINING",
         Some(primary) if *primary == *set.id => "PRIMARY",
         _ => "ACTIVE",
@@ -43,7 +46,7 @@ fn show(snapshot: &Snapshot, service: &Service, set: &TaskSet, counts: Counts) -
         service_arn: Some(arn::service(&service.id)),
         cluster_arn: Some(arn::cluster(&service.id.cluster)),
         external_id: set.external_id.clone(),
-        status: Some(status.to_owned()),
+        status: Some(status_word.to_owned()),
         task_definition: revision.map(|revision| arn::task_definition(&revision.task_definition)),
         computed_desired_count: i32::try_from(desired).ok(),
         pending_count: Some(show::saturated(counts.pending)),
