@@ -12,8 +12,15 @@ use store::Store;
 use test_support::{HandClock, Opened};
 
 /// Short, so that a run sees things go.
-pub(crate) const RETENTION: Retention =
-    Retention { stopped_units_ms: 60_000, client_tokens_ms: 60_000, inactive_clusters_ms: 60_000 };
+pub(crate) const RETENTION: Retention = Retention {
+    stopped_units_ms: 60_000,
+    client_tokens_ms: 60_000,
+    inactive_clusters_ms: 60_000,
+    inactive_services_ms: 60_000,
+    service_events_ms: 60_000,
+    deployments_ms: 60_000,
+    deleted_providers_ms: 60_000,
+};
 
 pub(crate) struct Server {
     opened: Opened,

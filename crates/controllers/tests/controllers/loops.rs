@@ -2,17 +2,26 @@
 
 use crate::{admit, begin, node_of, observe, register, settle};
 use controllers::{Collector, Placer, Retention, run};
+use model::ecs::deployment::{DeploymentConfiguration, DeploymentStrategy};
+use model::ecs::service::{Controller, SchedulingStrategy, Service, ServiceEvent, ServiceState};
 use model::unit::placement::Shortage;
 use model::unit::{Lifecycle, Observed, Placement};
-use model::{NodeId, Timestamp};
+use model::{NodeId, ServiceId, Timestamp};
 use records::{Draft, Records, units};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use test_support::{Fault, HandClock, Wish, stop_wish};
 use tokio::task::JoinSet;
 
-const RETENTION: Retention =
-    Retention { stopped_units_ms: 60_000, client_tokens_ms: 60_000, inactive_clusters_ms: 60_000 };
+const RETENTION: Retention = Retention {
+    stopped_units_ms: 60_000,
+    client_tokens_ms: 60_000,
+    inactive_clusters_ms: 60_000,
+    inactive_services_ms: 60_000,
+    service_events_ms: 60_000,
+    deployments_ms: 60_000,
+    deleted_providers_ms: 60_000,
+};
 
 fn place(records: &Records) -> JoinSet<()> {
     let mut running = JoinSet::new();
@@ -200,4 +209,80 @@ async fn a_collector_after_a_failure_deletes_only_what_is_still_due() {
     assert_eq!(snapshot.client_tokens.len(), 1, "it is good for a minute");
     tokio::time::sleep(Duration::from_secs(40)).await;
     assert!(records.current().client_tokens.is_empty());
+}
+
+/// A deleted service whose last task has stopped now, with as many events.
+async fn inactive_service(records: &Records, events: u64) -> ServiceId {
+    let id = ServiceId { cluster: test_support::cluster_id("default"), name: "web".into() };
+    let now = records.now();
+    let configuration = DeploymentConfiguration {
+        strategy: DeploymentStrategy::Rolling,
+        maximum_percent: 200,
+        minimum_healthy_percent: 100,
+        breaker: None,
+        alarms: None,
+        bake_minutes: None,
+        hooks: Vec::new(),
+        early_success: None,
+    };
+    let service = Service {
+        id: id.clone(),
+        uid: "uid".into(),
+        created_at: now,
+        created_by: "root".into(),
+        controller: Controller::Ecs,
+        scheduling: SchedulingStrategy::Replica,
+        desired_count: 0,
+        configuration,
+        constraints: Vec::new(),
+        strategy: Vec::new(),
+        health_check_grace_s: None,
+        propagate_tags: None,
+        enable_managed_tags: false,
+        enable_execute_command: false,
+        zone_rebalancing: false,
+        tags: Default::default(),
+        role: None,
+        deployment: None,
+        primary_task_set: None,
+        client_token: None,
+        deleted_at: Some(now),
+    };
+    let state = ServiceState { service_uid: "uid".into(), inactive_since: Some(now), ..Default::default() };
+    let mut draft = Draft::new();
+    draft.create(&id, &service).create(&id, &state);
+    records.commit(draft).await.unwrap();
+    for place in 0..events {
+        let event = ServiceEvent { service_uid: "uid".into(), id: "e".into(), at: now, message: "it did".into() };
+        let mut draft = Draft::new();
+        draft.create(&(id.clone(), place), &event);
+        records.commit(draft).await.unwrap();
+    }
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inactive_service_goes_when_its_time_has_come_however_many_events_it_has() {
+    let (opened, _) = begin().await;
+    let records = &opened.records;
+    let _running = collect(records);
+    let service = inactive_service(records, 250).await;
+    tokio::time::sleep(Duration::from_millis(59_990)).await;
+    assert_eq!(records.current().service_events.len(), 250);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let snapshot = records.current();
+    assert!(snapshot.service_events.is_empty() && snapshot.service_states.is_empty());
+    assert!(!snapshot.services.contains_key(&service));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_collector_that_starts_late_finds_what_is_due_of_every_service() {
+    let (opened, _) = begin().await;
+    let records = &opened.records;
+    inactive_service(records, 3).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let _running = collect(records);
+    settle().await;
+    let snapshot = records.current();
+    assert!(snapshot.services.is_empty() && snapshot.service_events.is_empty() && snapshot.service_states.is_empty());
 }

@@ -10,7 +10,15 @@ use planner::gc::{Retention, next_due, plan};
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// Stopped units stay for 1000 ms; the rest as by default.
-const RETENTION: Retention = Retention { stopped_units_ms: 1000, client_tokens_ms: DAY, inactive_clusters_ms: DAY };
+const RETENTION: Retention = Retention {
+    stopped_units_ms: 1000,
+    client_tokens_ms: DAY,
+    inactive_clusters_ms: DAY,
+    inactive_services_ms: DAY,
+    service_events_ms: 7 * DAY,
+    deployments_ms: 90 * DAY,
+    deleted_providers_ms: DAY,
+};
 
 fn deleted(snapshot: &Snapshot, now: u64) -> Vec<String> {
     plan(snapshot, at(now), &RETENTION).iter().map(|deletion| deletion.to_string()).collect()

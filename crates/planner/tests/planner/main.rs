@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot build its world has failed")]
 
 mod gc;
+mod gc_services;
 mod indexes;
 mod naive;
 mod placement;

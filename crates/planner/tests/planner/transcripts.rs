@@ -162,5 +162,6 @@ fn remove(world: &mut World, record: gc::Record) {
         gc::Record::ClientToken(cluster, token) => drop(snapshot.client_tokens.remove(&(cluster, token))),
         gc::Record::Membership(cluster, node) => snapshot.set_membership(&(cluster, node), None),
         gc::Record::Cluster(id) => drop(snapshot.clusters.remove(&id)),
+        other => panic!("{other:?} is none of this world's"),
     }
 }
