@@ -76,8 +76,10 @@ impl ServiceScheduler {
                 .extend(snapshot.units_of_node(node).filter_map(|unit| Some(unit.owner.as_ref()?.service().clone())));
         }
         if !self.concerned.nodes.is_empty() || !self.concerned.memberships.is_empty() {
-            let daemons = snapshot.services.values().filter(|service| service.scheduling == SchedulingStrategy::Daemon);
-            services.extend(daemons.map(|service| service.id.clone()));
+            let follows_nodes = |service: &&Versioned<Service>| {
+                service.scheduling == SchedulingStrategy::Daemon || service.zone_rebalancing
+            };
+            services.extend(snapshot.services.values().filter(follows_nodes).map(|service| service.id.clone()));
         }
         services
     }

@@ -4,11 +4,12 @@ use super::Actor;
 use super::compose::unit_limits;
 use crate::link::{Link, LinkError};
 use image::StoredImage;
-use model::unit::spec::{NamespaceScope, NetworkMode};
+use model::unit::spec::{ContainerSpec, NamespaceScope, NetworkMode};
 use model::unit::{ContainerState, StopCause};
 use runtime::launch::{Launch, launch};
 use runtime::protocol::{Event, Request, State, Status};
 use runtime::spec::{SandboxSpec, UnitNet};
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -145,7 +146,7 @@ impl Actor {
             spec.containers
                 .iter()
                 .map(|container| {
-                    let reference = image::Reference::parse(&container.image)
+                    let reference = image::Reference::parse(&pinned(container))
                         .map_err(|e| PrepareError::new("CannotPullContainerError", e).of(&container.name))?;
                     let held = node.images.resolve_and_hold(uid.as_str(), &reference);
                     let found =
@@ -253,5 +254,13 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// A container's image with the digest that its tag stood for when the spec was made, where one is pinned.
+fn pinned(container: &ContainerSpec) -> Cow<'_, str> {
+    match &container.image_digest {
+        Some(digest) if !container.image.contains('@') => format!("{}@{digest}", container.image).into(),
+        _ => container.image.as_str().into(),
     }
 }

@@ -45,6 +45,9 @@ pub(crate) struct Settings {
     /// How long a stopped task stays describable, in hours
     #[arg(long, default_value_t = 168, value_name = "HOURS")]
     pub keep_stopped: u64,
+    /// How long a service's task without a health check runs before it counts as healthy, in seconds
+    #[arg(long, default_value_t = 40, value_name = "SECONDS")]
+    pub healthy_after: u64,
     /// error, warn, info, debug or trace
     #[arg(long, default_value = "info", value_name = "L")]
     pub log_level: String,
@@ -94,6 +97,7 @@ impl Settings {
         let mut args =
             vec!["--aws-addr".to_owned(), self.aws_addr.to_string(), "--log-level".to_owned(), self.log_level.clone()];
         args.extend(["--keep-stopped".to_owned(), self.keep_stopped.to_string()]);
+        args.extend(["--healthy-after".to_owned(), self.healthy_after.to_string()]);
         if let Some(capacity) = &self.capacity {
             args.extend(["--capacity".to_owned(), capacity.to_string()]);
         }

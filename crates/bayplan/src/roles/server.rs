@@ -8,7 +8,7 @@ use crate::installation::{Identity, Installation, random_hex};
 use anyhow::{Context, Result, anyhow};
 use aws_frontend::{Frontend, Service};
 use bytes::Bytes;
-use controllers::{Collector, NodeDesk, Placer, Retention};
+use controllers::{Collector, NodeDesk, Placer, Quiet, Retention, ServiceScheduler};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -69,6 +69,8 @@ async fn serve(installation: &Installation, settings: &Settings) -> Result<()> {
     running.spawn(logs_to_disk(logs));
     running.spawn(sweep_logs(frontend.clone()));
     running.spawn(ends(controllers::run(Placer::new(random_seed()), records.clone())));
+    let services = service_scheduler(settings);
+    running.spawn(ends(controllers::run(services, records.clone())));
     running.spawn(ends(controllers::run(Collector::new(retention(settings)), records)));
     running.spawn(serve_local(local, sessions, admin));
     running.spawn(serve_aws(aws, service));
@@ -91,6 +93,13 @@ impl controllers::CredentialIssuer for RoleKeys {
         let (access_key_id, secret_access_key, session_token) = self.0.issue(role, uid.as_str(), expires.unix_ms());
         session::Credentials { access_key_id, secret_access_key, session_token }
     }
+}
+
+/// Alarms come with CloudWatch; until then none is ever on.
+fn service_scheduler(settings: &Settings) -> ServiceScheduler {
+    let defaults = controllers::Settings::default();
+    let rules = controllers::Settings { healthy_after_ms: settings.healthy_after.saturating_mul(1000), ..defaults };
+    ServiceScheduler::new(Arc::new(aws_frontend::ecs::ServiceAdmission), Arc::new(Quiet), rules, random_seed())
 }
 
 fn retention(settings: &Settings) -> Retention {

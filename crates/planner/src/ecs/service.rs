@@ -17,6 +17,7 @@ mod settling;
 mod stages;
 mod victims;
 mod words;
+mod zones;
 
 use model::ecs::deployment::DeploymentState;
 use model::ecs::service::{Controller, ResolvedImage, SchedulingStrategy, ServiceState};

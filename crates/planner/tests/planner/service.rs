@@ -500,3 +500,31 @@ fn scaling_in_leaves_the_zones_even() {
     assert!(held >= 6);
     assert_eq!(zones, ["a", "b"], "{}", town.story);
 }
+
+#[test]
+fn zones_are_made_even_again_where_that_is_asked_for() {
+    for (asks, zones) in [(true, ["a", "a", "b", "b"]), (false, ["a", "a", "a", "a"])] {
+        let mut town = Town::new(0, 4, rolling(200, 100));
+        let in_zone = |zone: &str| {
+            let zone = Some(zone.to_owned());
+            move |node: &mut model::Node| drop(node.attributes.insert("ecs.availability-zone".into(), zone))
+        };
+        town.world.node("node-1", in_zone("a"));
+        town.put_service(|service| service.zone_rebalancing = asks);
+        town.deploy("r1", Fate::Runs);
+        town.pass(60);
+        town.world.node("node-2", in_zone("b"));
+        town.pass(1);
+        // Nodes are looked at when one joins; here nobody says so, and the next plan does.
+        town.pass(300);
+        let mut seen: Vec<&str> = town
+            .units()
+            .iter()
+            .filter(|unit| !unit.is_over())
+            .map(|unit| if unit.placement.node().unwrap().as_str() == "node-1" { "a" } else { "b" })
+            .collect();
+        seen.sort_unstable();
+        assert_eq!(seen, zones, "{}", town.story);
+        assert!(town.state().steady, "{}", town.story);
+    }
+}

@@ -308,7 +308,7 @@ impl Town {
 
     fn make(&mut self, name: &str, set: &Arc<str>, place: &SlotPlace) {
         let now = self.now;
-        let mut like = wish().group("service:web");
+        let mut like = wish().group("service:web").spread("attribute:ecs.availability-zone").spread("instanceId");
         like.scheduling.wait_for_room = true;
         if let SlotPlace::Node(node) = place {
             like.scheduling.node = Some(node.clone());

@@ -58,7 +58,7 @@ impl Planning<'_> {
                     left = desired - good.min(desired);
                     Want::Keep(good.min(desired))
                 }
-                (SetRole::Primary, _) => Want::Keep(desired),
+                (SetRole::Primary, _) => Want::Keep(desired + self.extra_for_zones(&bounded)),
                 // Before the new set is to come, the newest of the old ones is the service; and while both sides stay whole.
                 (SetRole::Active, Some(stage)) if left > 0 && stage < Stage::ScaleUp => {
                     Want::Keep(std::mem::take(&mut left))

@@ -1,0 +1,58 @@
+//! Availability Zone rebalancing: one task more where few run, then one less where many do (Developer Guide, "Balancing an Amazon
+//! ECS service across Availability Zones").
+
+use super::members::{self, Phase};
+use super::planning::Planning;
+use crate::rollout::Bounds;
+use model::ecs::MembershipStatus;
+use model::ecs::service::Rollout;
+use model::unit::{Capacity, Strategy};
+use model::{NodeId, Unit};
+use std::collections::BTreeMap;
+
+impl Planning<'_> {
+    /// One if a further task would make the zones more even: the service is whole, asks for it, and has a zone with at least two
+    /// healthy tasks fewer than another and a node with room. Placement finds that zone, and scaling in the crowded one.
+    pub(super) fn extra_for_zones(&self, bounds: &Bounds) -> u32 {
+        let spreads = match self.service.strategy.first() {
+            None => true,
+            Some(Strategy::Spread { field }) => field == "attribute:ecs.availability-zone",
+            Some(_) => false,
+        };
+        let Some(primary) = self.state.primary() else { return 0 };
+        let asks = self.service.zone_rebalancing && spreads && bounds.max > bounds.desired;
+        if !asks || primary.rollout != Rollout::Completed || !self.others_are_gone() {
+            return 0;
+        }
+        let healthy: Vec<&Unit> =
+            self.members.iter().filter(|m| m.phase == Phase::Healthy && !m.displaced).map(|m| &*m.unit.value).collect();
+        let Some(like) = healthy.first().copied().filter(|_| healthy.len() == bounds.desired as usize) else {
+            return 0;
+        };
+        let mut zones: BTreeMap<String, u32> = BTreeMap::new();
+        for node in self.snapshot.nodes.keys().filter(|node| self.has_room(node, like)) {
+            zones.entry(self.zone(node).unwrap_or_default()).or_default();
+        }
+        let open: Vec<String> = zones.keys().cloned().collect();
+        for node in healthy.iter().filter_map(|unit| unit.placement.node()) {
+            *zones.entry(self.zone(node).unwrap_or_default()).or_default() += 1;
+        }
+        let most = zones.values().max().copied().unwrap_or(0);
+        let least_open = open.iter().filter_map(|zone| zones.get(zone)).min().copied().unwrap_or(most);
+        u32::from(most >= least_open + 2)
+    }
+
+    /// Whether a node could take one more Unit like this one, as far as its size says.
+    fn has_room(&self, id: &NodeId, like: &Unit) -> bool {
+        let Some(node) = self.snapshot.nodes.get(id).filter(|node| node.connected) else { return false };
+        let key = (self.service.id.cluster.clone(), id.clone());
+        let membership = self.snapshot.memberships.get(&key);
+        let is_active = membership.is_none_or(|membership| membership.status == MembershipStatus::Active);
+        let used = self.snapshot.node_use(id);
+        let reserve = self.snapshot.specs.get(&like.spec).map(|spec| spec.reserve).unwrap_or_default();
+        (is_active || like.scheduling.capacity != Capacity::Instances)
+            && members::lost_at(self.snapshot, id, self.around).is_none()
+            && used.cpu.saturating_add(reserve.cpu) <= node.cpu
+            && used.memory.saturating_add(reserve.memory) <= node.memory
+    }
+}
