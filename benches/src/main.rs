@@ -4,6 +4,7 @@
 mod aws;
 mod describe;
 mod etcd;
+mod fleet;
 mod put;
 mod start;
 mod statistics;
@@ -30,6 +31,8 @@ enum What {
     Start(start::Arguments),
     /// Short tasks from RunTask to STOPPED, many at once
     Throughput(throughput::Arguments),
+    /// A service of many tasks on played nodes, from CreateService to steady
+    Fleet(fleet::Arguments),
     /// Make tasks for `describe` where there are none
     Tasks(tasks::Arguments),
     /// DescribeTasks, signed, over keep-alive connections
@@ -57,6 +60,7 @@ async fn measure() -> Result<()> {
     match Bench::parse().what {
         What::Start(arguments) => print(&start::run(&arguments).await?),
         What::Throughput(arguments) => print(&throughput::run(&arguments).await?),
+        What::Fleet(arguments) => print(&fleet::run(&arguments).await?),
         What::Tasks(arguments) => print(&tasks::run(&arguments).await?),
         What::Describe(arguments) => print(&describe::run(&arguments).await?),
         What::Put(arguments) => print(&put::client::run(&arguments).await?),

@@ -43,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("sim", &["controllers", "model", "planner", "records", "session", "store", "test-support"]),
-    ("benches", &["aws-protocol", "store"]),
+    ("benches", &["aws-protocol", "model", "session", "store"]),
     ("test-support", &["model", "records", "store"]),
     ("xtask", &[]),
 ];
