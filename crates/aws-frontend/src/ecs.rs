@@ -7,6 +7,7 @@ mod capacity;
 mod capacity_provider;
 pub(crate) mod cluster;
 mod commit;
+mod continue_service_deployment;
 mod create_capacity_provider;
 pub(crate) mod create_cluster;
 pub(crate) mod create_service;
@@ -22,6 +23,8 @@ pub(crate) mod deregister_task_definition;
 mod describe_capacity_providers;
 mod describe_clusters;
 mod describe_container_instances;
+mod describe_service_deployments;
+mod describe_service_revisions;
 pub(crate) mod describe_services;
 pub(crate) mod describe_task_definition;
 pub(crate) mod describe_tasks;
@@ -33,6 +36,7 @@ mod list_account_settings;
 mod list_attributes;
 mod list_clusters;
 mod list_container_instances;
+mod list_service_deployments;
 mod list_services;
 mod list_services_by_namespace;
 mod list_tags_for_resource;
@@ -50,6 +54,7 @@ pub(crate) mod run_task;
 mod service;
 mod service_admission;
 mod start_task;
+pub(crate) mod stop_service_deployment;
 pub(crate) mod stop_task;
 mod tag_resource;
 mod tagged;
@@ -137,6 +142,23 @@ pub fn table() -> Table {
         .on::<ecs::UpdateService, _, _>(Status::Yes, update_service::update_service)
         .on::<ecs::DeleteService, _, _>(Status::Yes, delete_service::delete_service)
         .on::<ecs::DescribeServices, _, _>(Status::Yes, describe_services::describe_services)
+        .on::<ecs::ListServiceDeployments, _, _>(
+            Status::Yes,
+            list_service_deployments::list_service_deployments,
+        )
+        .on::<ecs::DescribeServiceDeployments, _, _>(
+            Status::Yes,
+            describe_service_deployments::describe_service_deployments,
+        )
+        .on::<ecs::DescribeServiceRevisions, _, _>(
+            Status::Yes,
+            describe_service_revisions::describe_service_revisions,
+        )
+        .on::<ecs::StopServiceDeployment, _, _>(Status::Yes, stop_service_deployment::stop_service_deployment)
+        .on::<ecs::ContinueServiceDeployment, _, _>(
+            Status::Yes,
+            continue_service_deployment::continue_service_deployment,
+        )
         .on::<ecs::ListServices, _, _>(Status::Yes, list_services::list_services)
         .on::<ecs::ListServicesByNamespace, _, _>(
             Status::Partial("There are no namespaces, so none is found."),

@@ -34,6 +34,12 @@ pub(crate) fn service_not_active() -> ServiceError {
     ServiceError::of(&shapes::SERVICE_NOT_ACTIVE, "Service was not ACTIVE.")
 }
 
+pub(crate) fn service_deployment_not_found() -> ServiceError {
+    let message =
+        "The service deployment was not found. ListServiceDeployments tells the ARNs of a service's deployments.";
+    ServiceError::of(&shapes::SERVICE_DEPLOYMENT_NOT_FOUND, message)
+}
+
 pub(crate) fn namespace_not_found() -> ServiceError {
     ServiceError::of(&shapes::NAMESPACE_NOT_FOUND, "The specified namespace was not found.")
 }

@@ -4,6 +4,7 @@ pub(super) mod configuration;
 mod counts;
 mod deployments;
 pub(super) mod parameters;
+pub(super) mod rollout;
 pub(super) mod show;
 mod task_sets;
 #[cfg(test)]
@@ -181,7 +182,7 @@ pub(super) fn deployment(
 }
 
 /// ECS's word for a value that the records spell as ECS does.
-fn word(value: impl Serialize) -> Option<String> {
+pub(super) fn word(value: impl Serialize) -> Option<String> {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => Some(word),
         _ => None,

@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::{Status, show, state, status, upcoming, word};
 use crate::ecs::arn;
-use crate::ecs::task::{launch, time};
+use crate::ecs::task::time;
 use aws_api::ecs;
 use model::ecs::service::{Controller, Rollout, SchedulingStrategy, SetRole, SlotSet};
 use model::ecs::{Deployment, Service};
@@ -37,6 +37,16 @@ pub(super) fn sets(snapshot: &Snapshot, service: &Service) -> Vec<Set> {
         None => Set::known(service, set),
     });
     upcoming.map(|deployment| Set::upcoming(service, deployment)).into_iter().chain(as_known).collect()
+}
+
+/// What is wanted and what there is of a revision, in all sets of it.
+pub(super) fn of_revision(sets: &[Set], counts: &BTreeMap<Arc<str>, Counts>, revision: &str) -> (u32, Counts) {
+    let (mut desired, mut total) = (0u32, Counts::default());
+    for set in sets.iter().filter(|set| &*set.revision == revision) {
+        desired = desired.saturating_add(set.desired);
+        total += counts.get(&set.id).copied().unwrap_or_default();
+    }
+    (desired, total)
 }
 
 impl Set {
@@ -104,9 +114,7 @@ pub(super) fn show(
             created_at: time(Some(set.created_at)),
             updated_at: time(Some(set.updated_at)),
             capacity_provider_strategy: revision.and_then(show::providers),
-            launch_type: revision
-                .filter(|revision| revision.capacity.is_empty())
-                .map(|revision| launch(revision.launch_type).to_owned()),
+            launch_type: revision.and_then(show::launch_type),
             platform_version: revision.and_then(show::platform_version),
             platform_family: revision.and_then(show::platform_family),
             network_configuration: revision.and_then(show::network),

@@ -1,13 +1,13 @@
 //! A service as ECS shows it: what was written, and what is counted and derived from one snapshot.
 
 use super::deployments::{self, Set};
-use super::{Status, configuration, counts, revision, status, task_sets, word};
+use super::{Status, configuration, counts, status, task_sets, word};
 use crate::ecs::task::{Tags, launch, time};
 use crate::ecs::{arn, capacity, intake, tags};
 use aws_api::ecs;
 use aws_api::ecs::values::{availability_zone_rebalancing, placement_constraint_type, placement_strategy_type};
 use aws_api::ecs::values::{propagate_tags, resource_management_type};
-use model::ecs::service::{Controller, SchedulingStrategy};
+use model::ecs::service::{Controller, ResolvedImage, SchedulingStrategy};
 use model::ecs::{LaunchType, Service, ServiceRevision};
 use model::unit::placement::BinpackBy;
 use model::unit::{Constraint, Strategy};
@@ -25,7 +25,7 @@ pub(in crate::ecs) fn service(snapshot: &Snapshot, service: &Service, with: Tags
     let by_set = counts::by_set(snapshot, service);
     let total = counts::total(&by_set);
     let sets = deployments::sets(snapshot, service);
-    let current = revision(snapshot, service).map(|revision| &*revision.value);
+    let current = super::revision(snapshot, service).map(|revision| &*revision.value);
     let is_external = service.controller == Controller::External;
     ecs::Service {
         service_arn: Some(arn::service(&service.id)),
@@ -37,7 +37,7 @@ pub(in crate::ecs) fn service(snapshot: &Snapshot, service: &Service, with: Tags
         desired_count: i32::try_from(desired(service, &sets)).ok(),
         running_count: Some(saturated(total.running)),
         pending_count: Some(saturated(total.pending)),
-        launch_type: current.filter(|r| r.capacity.is_empty()).map(|r| launch(r.launch_type).to_owned()),
+        launch_type: current.and_then(launch_type),
         capacity_provider_strategy: current.and_then(providers),
         platform_version: current
             .filter(|revision| is_fargate(revision))
@@ -71,6 +71,30 @@ pub(in crate::ecs) fn service(snapshot: &Snapshot, service: &Service, with: Tags
             .to_owned(),
         ),
         resource_management_type: Some(resource_management_type::CUSTOMER.to_owned()),
+    }
+}
+
+/// A revision as DescribeServiceRevisions shows it.
+pub(in crate::ecs) fn revision(revision: &ServiceRevision) -> ecs::ServiceRevision {
+    let image = |image: &ResolvedImage| ecs::ContainerImage {
+        container_name: Some(image.container.to_string()),
+        image_digest: Some(image.digest.to_string()),
+        image: Some(image.image.to_string()),
+    };
+    ecs::ServiceRevision {
+        service_revision_arn: Some(arn::service_revision(&revision.service, &revision.number)),
+        service_arn: Some(arn::service(&revision.service)),
+        cluster_arn: Some(arn::cluster(&revision.service.cluster)),
+        task_definition: Some(arn::task_definition(&revision.task_definition)),
+        capacity_provider_strategy: providers(revision),
+        launch_type: launch_type(revision),
+        platform_version: platform_version(revision),
+        platform_family: platform_family(revision),
+        network_configuration: network(revision),
+        container_images: Some(revision.images.iter().map(image).collect()),
+        guard_duty_enabled: Some(false),
+        created_at: time(Some(revision.created_at)),
+        ..Default::default()
     }
 }
 
@@ -110,26 +134,24 @@ fn current_revisions(
     sets: &[Set],
     counts: &BTreeMap<Arc<str>, counts::Counts>,
 ) -> Vec<ecs::ServiceCurrentRevisionSummary> {
-    let mut shown: Vec<(&str, u32, counts::Counts)> = Vec::new();
-    for set in sets {
-        let counts = counts.get(&set.id).copied().unwrap_or_default();
-        match shown.iter_mut().find(|(revision, ..)| *revision == &*set.revision) {
-            Some((_, desired, sum)) => {
-                *desired += set.desired;
-                *sum += counts;
+    let is_first = |place: usize| sets[..place].iter().all(|before| before.revision != sets[place].revision);
+    let revisions = (0..sets.len()).filter(|place| is_first(*place)).map(|place| &sets[place].revision);
+    revisions
+        .map(|number| {
+            let (desired, counts) = deployments::of_revision(sets, counts, number);
+            ecs::ServiceCurrentRevisionSummary {
+                arn: Some(arn::service_revision(service, number)),
+                requested_task_count: i32::try_from(desired).ok(),
+                running_task_count: Some(saturated(counts.running)),
+                pending_task_count: Some(saturated(counts.pending)),
             }
-            None => shown.push((&set.revision, set.desired, counts)),
-        }
-    }
-    shown
-        .into_iter()
-        .map(|(number, desired, counts)| ecs::ServiceCurrentRevisionSummary {
-            arn: Some(arn::service_revision(service, number)),
-            requested_task_count: i32::try_from(desired).ok(),
-            running_task_count: Some(saturated(counts.running)),
-            pending_task_count: Some(saturated(counts.pending)),
         })
         .collect()
+}
+
+/// None where a strategy stands for it.
+pub(super) fn launch_type(revision: &ServiceRevision) -> Option<String> {
+    revision.capacity.is_empty().then(|| launch(revision.launch_type).to_owned())
 }
 
 /// None where a launch type stands for the strategy.

@@ -2,7 +2,7 @@
 
 use super::counts::Counts;
 use super::{Status, show, status};
-use crate::ecs::task::{launch, time};
+use crate::ecs::task::time;
 use crate::ecs::{arn, tags};
 use aws_api::ecs;
 use aws_api::ecs::values::{scale_unit, stability_status};
@@ -53,9 +53,7 @@ fn show(snapshot: &Snapshot, service: &Service, set: &TaskSet, counts: Counts) -
         running_count: Some(show::saturated(counts.running)),
         created_at: time(Some(set.created_at)),
         updated_at: time(Some(set.updated_at)),
-        launch_type: revision
-            .filter(|revision| revision.capacity.is_empty())
-            .map(|revision| launch(revision.launch_type).to_owned()),
+        launch_type: revision.and_then(show::launch_type),
         capacity_provider_strategy: revision.and_then(show::providers),
         platform_version: revision.and_then(show::platform_version),
         platform_family: revision.and_then(show::platform_family),
