@@ -1,4 +1,4 @@
-//! ListTagsForResource: the tags of a resource by key; a stopped task and a deregistered instance still show theirs.
+//! ListTagsForResource: the tags of a resource by key; a stopped task, a deleted service and a deregistered instance still show theirs.
 
 use super::tagged::Tagged;
 use super::tags;

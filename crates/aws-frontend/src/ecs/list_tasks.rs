@@ -1,14 +1,14 @@
-//! ListTasks: the ARNs of a cluster's tasks by instance, family, starter, status and launch type, in pages.
+//! ListTasks: the ARNs of a cluster's tasks by instance, service, family, starter, status and launch type, in pages.
 
 use super::task::{self, reference};
-use super::{arn, errors, instance};
+use super::{arn, errors, instance, service};
 use crate::context::Context;
 use crate::page;
 use aws_api::ecs::values::desired_status;
 use aws_api::ecs::{ListTasksInput, ListTasksOutput};
 use aws_protocol::ServiceError;
 use model::unit::Unit;
-use model::{ClusterId, NodeId, Snapshot};
+use model::{ClusterId, NodeId, ServiceId, Snapshot};
 
 /// ECS API: at most 100 a page, which is also the default.
 const PAGE_MAX: i32 = 100;
@@ -40,7 +40,8 @@ struct Filter<'a> {
     started_by: Option<&'a str>,
     desired_status: &'a str,
     launch_type: Option<&'a str>,
-    /// No service, no daemon: what belongs to one is not there yet.
+    service: Option<ServiceId>,
+    /// Of a managed daemon, of which there is none.
     nothing: bool,
 }
 
@@ -53,9 +54,10 @@ impl<'a> Filter<'a> {
         if started_by.is_some() && (others.iter().any(Option::is_some) || input.launch_type.is_some()) {
             return Err(errors::invalid_parameter("cannot specify startedBy with other arguments"));
         }
-        if said(&input.service_name).is_some() {
-            return Err(errors::service_not_found());
-        }
+        let service = said(&input.service_name).map(|reference| {
+            let found = service::find(snapshot, cluster, reference).map(|service| service.id.clone());
+            found.ok_or_else(errors::service_not_found)
+        });
         let node = said(&input.container_instance).map(|reference| {
             let found = instance::find(snapshot, cluster, reference).map(|node| node.id.clone());
             found.ok_or_else(|| errors::invalid_parameter("The referenced container instance was not found."))
@@ -66,6 +68,7 @@ impl<'a> Filter<'a> {
             started_by,
             desired_status: input.desired_status.as_deref().unwrap_or(desired_status::RUNNING),
             launch_type: input.launch_type.as_deref(),
+            service: service.transpose()?,
             nothing: said(&input.daemon_name).is_some(),
         })
     }
@@ -76,6 +79,7 @@ impl<'a> Filter<'a> {
             && reference::is_task(unit)
             // ECS API, ListTasks: no task ever has the desired status PENDING.
             && task::desired_status(unit) == self.desired_status
+            && self.service.as_ref().is_none_or(|id| unit.owner.as_ref().is_some_and(|owner| owner.service() == id))
             && self.family.is_none_or(|family| &*face.task_definition.family == family)
             && self.started_by.is_none_or(|by| face.started_by.as_deref() == Some(by))
             && self.launch_type.is_none_or(|wanted| task::launch(face.launch_type) == wanted)
@@ -85,7 +89,9 @@ impl<'a> Filter<'a> {
     /// What has to stay the same from page to page.
     fn scope(&self, cluster: &ClusterId, input: &ListTasksInput) -> String {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        let filters = [&input.container_instance, &input.family, &input.started_by, &input.launch_type].map(part);
+        let filters =
+            [&input.container_instance, &input.service_name, &input.family, &input.started_by, &input.launch_type];
+        let filters = filters.map(part);
         format!("ListTasks/{}/{}/{}", cluster.name, self.desired_status, filters.join("/"))
     }
 }
@@ -96,6 +102,7 @@ mod tests {
     use crate::testing::definition;
     use crate::testing::stage::{Stage, awsvpc, call, json, network};
     use aws_api::ecs::{RunTaskInput, StopTaskInput};
+    use model::unit::Lifecycle;
     use serde_json::{Value, json};
 
     async fn list(stage: &Stage, input: Value) -> Result<Vec<String>, ServiceError> {
@@ -145,6 +152,26 @@ mod tests {
             let listed = list(&stage, input.clone()).await.unwrap();
             assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{input}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_services_tasks_are_its_own() {
+        let (stage, [plain, ..]) = four_tasks().await;
+        let input = json!({"serviceName": "shop", "taskDefinition": "web", "desiredCount": 2});
+        let service = stage.create_service(input).await.unwrap();
+        stage.take_up("shop").await;
+        let tasks = stage.start_tasks("shop", 2, Lifecycle::Running).await;
+        stage.advance(&tasks[1], Lifecycle::Stopped).await;
+        for reference in ["shop", service.service_arn.as_deref().unwrap()] {
+            let listed = list(&stage, json!({"serviceName": reference})).await.unwrap();
+            assert_eq!(listed.len(), 1);
+            assert!(listed[0].ends_with(&tasks[0]));
+            let stopped = list(&stage, json!({"serviceName": reference, "desiredStatus": "STOPPED"})).await.unwrap();
+            assert!(stopped[0].ends_with(&tasks[1]));
+        }
+        let set = service.deployments.unwrap().remove(0).id;
+        assert_eq!(list(&stage, json!({"startedBy": set})).await.unwrap().len(), 1);
+        assert!(list(&stage, json!({})).await.unwrap().contains(&plain));
     }
 
     #[tokio::test]

@@ -4,11 +4,11 @@
 mod tests;
 
 use super::task::{self, reference};
-use super::{arn, capacity_provider, errors, instance};
+use super::{arn, capacity_provider, errors, instance, service};
 use aws_api::ecs::errors as shapes;
 use aws_protocol::ServiceError;
 use model::ecs::{
-    CapacityProvider, Cluster, ClusterStatus, Membership, MembershipStatus, Tags, TaskDefinition, TaskFace,
+    CapacityProvider, Cluster, ClusterStatus, Membership, MembershipStatus, Service, Tags, TaskDefinition, TaskFace,
 };
 use model::node::Node;
 use model::snapshot::Versioned;
@@ -23,6 +23,7 @@ pub(super) enum Tagged<'s> {
     Task(&'s Versioned<Unit>),
     TaskDefinition(&'s Versioned<TaskDefinition>),
     CapacityProvider(&'s Versioned<CapacityProvider>),
+    Service(&'s Versioned<Service>),
     Instance { cluster: &'s Versioned<Cluster>, node: &'s Node, membership: Arc<Membership> },
 }
 
@@ -63,7 +64,11 @@ impl<'s> Tagged<'s> {
                 let membership = snapshot.membership(&id, &node.id);
                 Ok(Tagged::Instance { cluster, node, membership })
             }
-            "service" | "task-set" => in_cluster().and(Err(not_found(arn))),
+            "service" => {
+                let (cluster, _) = in_cluster()?;
+                service::find(snapshot, &cluster, arn).map(Tagged::Service).ok_or_else(|| not_found(arn))
+            }
+            "task-set" => in_cluster().and(Err(not_found(arn))),
             "capacity-provider" => {
                 let found = capacity_provider::active(snapshot, scope, name);
                 found.map(Tagged::CapacityProvider).map_err(|_| not_found(arn))
@@ -78,6 +83,7 @@ impl<'s> Tagged<'s> {
             Tagged::Task(unit) => &task::face(&unit.value).tags,
             Tagged::TaskDefinition(definition) => &definition.value.tags,
             Tagged::CapacityProvider(provider) => &provider.value.tags,
+            Tagged::Service(service) => &service.value.tags,
             Tagged::Instance { membership, .. } => &membership.tags,
         }
     }
@@ -85,7 +91,7 @@ impl<'s> Tagged<'s> {
     /// Adds the replacement of its tags to a draft.
     ///
     /// # Errors
-    /// InvalidParameterException for a stopped task and a deregistered instance, which keep what they have.
+    /// InvalidParameterException for a stopped task, a deleted service and a deregistered instance, which keep what they have.
     pub(super) fn write(&self, snapshot: &Snapshot, draft: &mut Draft, tags: Tags) -> Result<(), ServiceError> {
         match self {
             Tagged::Cluster(seen) => {
@@ -97,6 +103,13 @@ impl<'s> Tagged<'s> {
             Tagged::CapacityProvider(seen) => {
                 let key = (seen.scope.clone(), seen.name.clone());
                 draft.update(&key, seen, &CapacityProvider { tags, ..(*seen.value).clone() });
+            }
+            Tagged::Service(seen) if seen.deleted_at.is_some() => {
+                let message = "The specified service is inactive. Specify an active service and try again.";
+                return Err(errors::invalid_parameter(message));
+            }
+            Tagged::Service(seen) => {
+                draft.update(&seen.id, seen, &Service { tags, ..(*seen.value).clone() });
             }
             Tagged::Task(seen) if task::is_over(seen) => {
                 let message = "The specified task is stopped. Specify a running task and try again.";

@@ -5,9 +5,9 @@ use crate::testing::stage::{Stage, awsvpc};
 use crate::testing::{NOW, definition, deregister};
 use model::ecs::service::ResolvedImage;
 use model::unit::placement::BinpackBy;
-use model::unit::{Capacity, Placement, Unit};
+use model::unit::{Capacity, Placement, StopCause, StopIntent, Unit};
 use model::{NodeId, UnitName};
-use records::units::{Intake, spec_hash};
+use records::units::{self, Intake, spec_hash};
 use serde_json::{Value, json};
 
 const SET: &str = "ecs-svc/1234567890123456789";
@@ -176,4 +176,18 @@ async fn a_task_of_a_service_shows_whose_it_is() {
     let task = stage.bound(names[0].short()).await;
     assert_eq!((task.group.as_deref(), task.started_by.as_deref()), (Some("service:web"), Some(SET)));
     assert_eq!(task.last_status.as_deref(), Some("PENDING"));
+}
+
+#[tokio::test]
+async fn a_task_that_its_scheduler_stops_says_who_did_and_why() {
+    let stage = stage(json!({})).await;
+    let names = store(&stage, &admit(&stage, &wish(&stage, SlotPlace::Any), 1).unwrap()).await;
+    stage.bound(names[0].short()).await;
+    let reason = format!("Scaling activity initiated by (deployment {SET})");
+    let by = StopCause::SchedulerInitiated;
+    let wish = StopIntent { by, reason: reason.clone(), requested_at: NOW, grace_s: None };
+    units::stop(stage.context.records(), &names[0], wish).await.unwrap();
+    let task = stage.bound(names[0].short()).await;
+    assert_eq!(task.stop_code.as_deref(), Some("ServiceSchedulerInitiated"));
+    assert_eq!((task.stopped_reason, task.desired_status.as_deref()), (Some(reason), Some("STOPPED")));
 }

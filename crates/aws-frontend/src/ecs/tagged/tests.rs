@@ -47,7 +47,9 @@ async fn every_kind_of_resource_is_tagged_replaced_listed_and_untagged() {
     let stage = Stage::new().await;
     let task = stage.run_one("web").await.task_arn.unwrap();
     let definition = "arn:aws:ecs:us-east-1:000000000000:task-definition/web:1".to_owned();
-    for arn in [CLUSTER.to_owned(), task, definition, instance_arn(&stage)] {
+    let service = json!({ "serviceName": "web", "taskDefinition": "web", "desiredCount": 0 });
+    let service = stage.create_service(service).await.unwrap().service_arn.unwrap();
+    for arn in [CLUSTER.to_owned(), task, definition, service, instance_arn(&stage)] {
         tag(&stage.context, &arn, json!([{ "key": "a", "value": "1" }, { "key": "b", "value": "2" }])).await.unwrap();
         tag(&stage.context, &arn, json!([{ "key": "b", "value": "3" }])).await.unwrap();
         let expected = [("a", "1"), ("b", "3")].map(|(k, v)| (k.to_owned(), v.to_owned()));
@@ -128,6 +130,15 @@ async fn what_is_over_is_not_tagged_any_more() {
     stage.observe(&task, stopped).await;
     refused(tag(&stage.context, &arn, json!([{ "key": "a" }])).await, INVALID, "The specified task is stopped.");
     assert!(tags(&stage.context, &arn).await.unwrap().is_empty());
+    let service = json!({ "serviceName": "web", "taskDefinition": "web", "desiredCount": 0 });
+    let service = stage.create_service(service).await.unwrap().service_arn.unwrap();
+    stage.delete_service(json!({ "service": "web" })).await.unwrap();
+    refused(
+        tag(&stage.context, &service, json!([{ "key": "a" }])).await,
+        INVALID,
+        "The specified service is inactive.",
+    );
+    assert!(tags(&stage.context, &service).await.unwrap().is_empty());
     let instance = instance_arn(&stage);
     deregister_container_instance(stage.context.clone(), json(json!({ "containerInstance": instance }))).await.unwrap();
     refused(tag(&stage.context, &instance, json!([{ "key": "a" }])).await, INVALID, "container instance is inactive");
