@@ -91,7 +91,7 @@ pub fn table() -> Table {
             put_cluster_capacity_providers::put_cluster_capacity_providers,
         )
         .on::<ecs::CreateCapacityProvider, _, _>(
-            Status::Partial("An Auto Scaling group's provider gives the cluster's own machines and launches none; Managed Instances are refused."),
+            Status::Partial("An Auto Scaling group's provider gives the cluster's own machines and launches none: with managed scaling a task without room waits in PROVISIONING until there is some. Managed Instances are refused."),
             create_capacity_provider::create_capacity_provider,
         )
         .on::<ecs::DescribeCapacityProviders, _, _>(

@@ -70,6 +70,11 @@ impl Unit {
             && self.intent.stop.is_none()
             && self.observed.lifecycle != Lifecycle::Stopped
     }
+
+    /// Placement has answered, were it only that the Unit has to wait for room.
+    pub fn is_answered(&self) -> bool {
+        !self.awaits_placement() || (self.scheduling.wait_for_room && self.waits_for.is_some())
+    }
 }
 
 /// Whose slot a Unit fills.

@@ -9,7 +9,7 @@ mod tests;
 
 pub(super) use group::{complete, merge};
 
-use super::{arn, cluster, errors, tags, task};
+use super::{arn, capacity, cluster, errors, tags, task};
 use aws_api::ecs::{self, AutoScalingGroupProvider, values};
 use aws_protocol::ServiceError;
 use model::ecs::capacity::{FARGATE, FARGATE_SPOT};
@@ -155,4 +155,14 @@ fn named_by_service(snapshot: &Snapshot, cluster: &Cluster, provider: &str) -> b
             || state.is_some_and(|state| state.sets.iter().any(|set| names(id, &set.revision)))
             || sets.into_iter().any(|(_, set)| names(id, &set.value.revision))
     })
+}
+
+/// Whether a task waits for room that a provider does not have: with managed scaling ECS would launch machines for it.
+pub(super) fn waits_for_room(snapshot: &Snapshot, scope: &Scope, provider: &str) -> bool {
+    if capacity::is_fargate(provider) {
+        return false;
+    }
+    let found = snapshot.capacity_providers.get(&(scope.clone(), Arc::from(provider)));
+    let scaling = found.and_then(|provider| group(provider)?.managed_scaling?.status);
+    scaling.as_deref() == Some(values::managed_scaling_status::ENABLED)
 }

@@ -1,11 +1,11 @@
 //! DescribeClusters: up to 100 clusters, each found or reported MISSING; and how every operation shows a cluster.
 
-use super::{arn, capacity, errors};
+use super::{arn, capacity, errors, service};
 use crate::context::Context;
 use aws_api::ecs::{self, DescribeClustersInput, DescribeClustersOutput, KeyValuePair, values};
 use aws_protocol::ServiceError;
 use model::Snapshot;
-use model::ecs::{Cluster, ClusterStatus, MembershipStatus};
+use model::ecs::{Cluster, ClusterStatus, LaunchType, MembershipStatus};
 use model::unit::{Capacity, Lifecycle, Placement};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -93,7 +93,7 @@ pub(crate) fn convert(snapshot: &Snapshot, cluster: &Cluster, parts: Parts) -> e
         registered_container_instances_count: Some(saturated(instances)),
         running_tasks_count: Some(saturated(counts.running.iter().sum())),
         pending_tasks_count: Some(saturated(counts.pending.iter().sum())),
-        active_services_count: Some(0),
+        active_services_count: Some(saturated(counts.active_services.iter().sum())),
         statistics: Some(if parts.statistics { counts.statistics() } else { Vec::new() }),
         tags: Some(if parts.tags { tags(&cluster.tags) } else { Vec::new() }),
         settings: Some(if parts.settings { settings(cluster) } else { Vec::new() }),
@@ -106,11 +106,13 @@ pub(crate) fn convert(snapshot: &Snapshot, cluster: &Cluster, parts: Parts) -> e
     }
 }
 
-/// Tasks by the kind of capacity that they use: EC2, then Fargate.
+/// Tasks and services by the kind of capacity that they use: EC2, then Fargate.
 #[derive(Default)]
 struct Counts {
     running: [usize; 2],
     pending: [usize; 2],
+    active_services: [usize; 2],
+    draining_services: [usize; 2],
 }
 
 impl Counts {
@@ -122,6 +124,15 @@ impl Counts {
                 (Placement::Bound { .. }, Lifecycle::Running) => counts.running[kind] += 1,
                 (Placement::Bound { .. }, Lifecycle::Accepted | Lifecycle::Preparing) => counts.pending[kind] += 1,
                 _ => {}
+            }
+        }
+        for service in service::of_cluster(snapshot, &cluster.id) {
+            let revision = service::revision(snapshot, service);
+            let kind = usize::from(revision.is_some_and(|revision| revision.launch_type == LaunchType::Fargate));
+            match service::status(snapshot, service) {
+                service::Status::Active => counts.active_services[kind] += 1,
+                service::Status::Draining => counts.draining_services[kind] += 1,
+                service::Status::Inactive => {}
             }
         }
         counts
@@ -136,10 +147,10 @@ impl Counts {
             ("runningFargateTasksCount", self.running[1]),
             ("pendingEC2TasksCount", self.pending[0]),
             ("pendingFargateTasksCount", self.pending[1]),
-            ("activeEC2ServiceCount", 0),
-            ("activeFargateServiceCount", 0),
-            ("drainingEC2ServiceCount", 0),
-            ("drainingFargateServiceCount", 0),
+            ("activeEC2ServiceCount", self.active_services[0]),
+            ("activeFargateServiceCount", self.active_services[1]),
+            ("drainingEC2ServiceCount", self.draining_services[0]),
+            ("drainingFargateServiceCount", self.draining_services[1]),
         ]
         .map(pair)
         .to_vec()

@@ -53,8 +53,8 @@ pub(crate) struct Wish<'a> {
 pub(crate) enum Place {
     /// Wherever the launch type's capacity is.
     Any,
-    /// Capacity that a provider of this name gives.
-    Provider(String, Capacity),
+    /// Capacity that a provider of this name gives; `waits` if what it has not may still come.
+    Provider { name: String, capacity: Capacity, waits: bool },
     /// This container instance or none.
     Node(NodeId),
 }
@@ -137,9 +137,10 @@ impl Admission {
         let mut capacity_provider = None;
         match place {
             Place::Any => {}
-            Place::Provider(name, capacity) => {
+            Place::Provider { name, capacity, waits } => {
                 capacity_provider = Some(name);
                 scheduling.capacity = capacity;
+                scheduling.wait_for_room |= waits;
             }
             Place::Node(node) => scheduling.node = Some(node),
         }

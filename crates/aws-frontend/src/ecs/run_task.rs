@@ -9,13 +9,13 @@ mod token;
 
 use super::intake::{Admission, Place, Wish};
 use super::task::reference;
-use super::{capacity, errors};
+use super::{capacity, capacity_provider, errors};
 use crate::context::Context;
 use aws_api::ecs::{RunTaskInput, RunTaskOutput};
 use aws_protocol::ServiceError;
 use capacity::Choice;
 use model::ecs::capacity as provider;
-use model::ecs::{Cluster, LaunchType, MembershipStatus, TaskDefinition};
+use model::ecs::{Cluster, LaunchType, MembershipStatus, StrategyItem, TaskDefinition};
 use model::snapshot::Versioned;
 use model::unit::Unit;
 use model::{ClusterId, Snapshot, UnitName};
@@ -114,21 +114,29 @@ fn plan(
         images: &[],
     };
     let admission = Admission::new(snapshot, wish)?;
-    if choice.launch_type != LaunchType::Fargate && !has_instances(snapshot, &cluster.id, choice.launch_type) {
+    let places = places(snapshot, &cluster.id, &choice, count);
+    let waits = places.iter().all(|place| matches!(place, Place::Provider { waits: true, .. }));
+    let needs_instance = choice.launch_type != LaunchType::Fargate && !waits;
+    if needs_instance && !has_instances(snapshot, &cluster.id, choice.launch_type) {
         return Err(errors::invalid_parameter("No Container Instances were found in your cluster."));
     }
     let now = context.now();
-    let units = places(&choice, count).into_iter().map(|place| admission.task(place, now)).collect();
+    let units = places.into_iter().map(|place| admission.task(place, now)).collect();
     Ok((admission, units))
 }
 
 /// Where each of a call's tasks is to run. A strategy holds within the call: what ran before does not count.
-fn places(choice: &Choice, count: usize) -> Vec<Place> {
+fn places(snapshot: &Snapshot, cluster: &ClusterId, choice: &Choice, count: usize) -> Vec<Place> {
     if choice.strategy.is_empty() {
         return vec![Place::Any; count];
     }
     let chosen = provider::distribute(&choice.strategy, |_| 0, count).into_iter();
-    chosen.map(|item| Place::Provider(item.provider.clone(), provider::capacity(&item.provider))).collect()
+    let place = |item: &StrategyItem| Place::Provider {
+        name: item.provider.clone(),
+        capacity: provider::capacity(&item.provider),
+        waits: capacity_provider::waits_for_room(snapshot, &cluster.scope, &item.provider),
+    };
+    chosen.map(place).collect()
 }
 
 /// Whether a cluster has an instance that may be given tasks. None is of the launch type EXTERNAL.
@@ -156,7 +164,7 @@ pub(super) fn draft(
 /// The answer to a call that was made before: its tasks as they are, once each has a node or none. None if no node took any.
 async fn repeat(context: &Context, names: &[UnitName]) -> Result<Option<RunTaskOutput>, ServiceError> {
     let decided = |snapshot: &Snapshot| {
-        let undecided = names.iter().filter_map(|name| snapshot.units.get(name)).any(|unit| unit.awaits_placement());
+        let undecided = names.iter().filter_map(|name| snapshot.units.get(name)).any(|unit| !unit.is_answered());
         (!undecided).then(|| token::show(snapshot, names))
     };
     let shutting_down = || errors::server("The server is shutting down. The tasks were accepted; list them later.");

@@ -44,7 +44,9 @@ impl Admit for ServiceAdmission {
         let admission = admission.map_err(|error| refuse(error.message))?;
         let place = || match &wish.place {
             SlotPlace::Any => Place::Any,
-            SlotPlace::Provider(name, capacity) => Place::Provider(name.to_string(), *capacity),
+            SlotPlace::Provider(name, capacity) => {
+                Place::Provider { name: name.to_string(), capacity: *capacity, waits: true }
+            }
             SlotPlace::Node(node) => Place::Node(node.clone()),
         };
         let units = (0..count).map(|_| admission.task(place(), now)).collect();

@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 /// ECS API: instances in one call.
 const REFERENCES_MAX: usize = 10;
 
-/// Draining keeps new tasks away; those that run go on, as ECS does with tasks that no service made.
+/// Draining keeps new tasks away. Those of services are moved elsewhere by their schedulers, within each service's bounds; those
+/// that stand alone go on.
 pub(crate) async fn update_container_instances_state(
     context: Context,
     input: UpdateContainerInstancesStateInput,

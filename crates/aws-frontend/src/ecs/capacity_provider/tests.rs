@@ -15,6 +15,9 @@ use crate::testing::{self, NOW, definition};
 use aws_api::ecs;
 use aws_protocol::ServiceError;
 use model::Snapshot;
+use model::unit::placement::Shortage;
+use model::unit::{Placement, Refusal};
+use records::{Draft, units};
 use serde_json::{Value, json};
 
 const INVALID: &str = "InvalidParameterException";
@@ -323,4 +326,65 @@ async fn a_provider_has_tags_and_shows_them_on_request() {
     let built_in = "arn:aws:ecs:us-east-1:000000000000:capacity-provider/FARGATE";
     let list = list_tags_for_resource(context.clone(), json(json!({ "resourceArn": built_in }))).await;
     refused(list, "ResourceNotFoundException", built_in);
+}
+
+/// A call for a task of the provider `mine`, which the cluster has.
+async fn call_for_mine(stage: &Stage) -> ecs::RunTaskInput {
+    associate(&stage.context, json!(["mine"])).await.unwrap();
+    stage.register(definition("web")).await;
+    let strategy = vec![json(json!({ "capacityProvider": "mine", "weight": 1 }))];
+    ecs::RunTaskInput { capacity_provider_strategy: Some(strategy), ..call("web") }
+}
+
+#[tokio::test]
+async fn with_managed_scaling_a_task_without_room_waits_for_it() {
+    let stage = Stage::new().await;
+    create(&stage.context, group("mine", json!({ "managedScaling": { "status": "ENABLED" } }))).await.unwrap();
+    let run = call_for_mine(&stage).await;
+    stage.verdict(|_, _| None);
+    let records = stage.context.records();
+    let told_to_wait = async {
+        let unit = records.wait_for(|snapshot| snapshot.awaiting_placement().next().cloned()).await.unwrap();
+        let mut draft = Draft::new();
+        units::wait(&mut draft, &unit, &Refusal { nodes: Vec::new(), main: Shortage::Memory });
+        records.commit(draft).await.unwrap();
+    };
+    let answer = tokio::join!(stage.run(run), told_to_wait).0.unwrap();
+    assert_eq!(answer.failures.unwrap(), []);
+    assert_eq!(answer.tasks.unwrap()[0].last_status.as_deref(), Some("PROVISIONING"));
+}
+
+#[tokio::test]
+async fn without_managed_scaling_a_task_without_room_is_a_failure() {
+    let stage = Stage::new().await;
+    mine(&stage.context).await;
+    let run = call_for_mine(&stage).await;
+    stage.verdict(|_, unit| {
+        let refusal = Refusal { nodes: Vec::new(), main: Shortage::Memory };
+        (!unit.scheduling.wait_for_room).then_some(Placement::Refused(refusal))
+    });
+    let answer = stage.run(run).await.unwrap();
+    assert_eq!(answer.tasks.unwrap(), []);
+    assert_eq!(answer.failures.unwrap()[0].reason.as_deref(), Some("RESOURCE:MEMORY"));
+}
+
+#[tokio::test]
+async fn a_provider_that_a_service_names_stays_with_its_cluster_until_the_service_is_deleted() {
+    let stage = Stage::new().await;
+    let context = &stage.context;
+    mine(context).await;
+    associate(context, json!(["mine"])).await.unwrap();
+    stage.register(definition("web")).await;
+    let strategy = json!([{ "capacityProvider": "mine", "weight": 1 }]);
+    let input = json!({
+        "serviceName": "web", "taskDefinition": "web", "desiredCount": 0, "capacityProviderStrategy": strategy,
+    });
+    stage.create_service(input).await.unwrap();
+    let in_use = "is in use and cannot be removed";
+    refused(associate(context, json!([])).await, "ResourceInUseException", in_use);
+    stage.take_up("web").await;
+    refused(associate(context, json!([])).await, "ResourceInUseException", in_use);
+    assert_eq!(delete(context, "mine").await.unwrap().update_status.as_deref(), Some("DELETE_FAILED"));
+    stage.delete_service(json!({ "service": "web" })).await.unwrap();
+    associate(context, json!([])).await.unwrap();
 }

@@ -272,6 +272,38 @@ async fn a_cluster_with_a_live_task_is_not_deleted_and_one_with_a_stopped_task_i
 }
 
 #[tokio::test]
+async fn services_are_counted_and_hold_their_cluster_until_they_are_inactive() {
+    let stage = Stage::new().await;
+    stage.register(testing::definition("web")).await;
+    stage.register(testing::stage::awsvpc("vpc")).await;
+    stage.create_service(json!({ "serviceName": "web", "taskDefinition": "web", "desiredCount": 1 })).await.unwrap();
+    let network = json!({ "awsvpcConfiguration": { "subnets": [testing::stage::SUBNETS[0]] } });
+    let fargate = json!({
+        "serviceName": "vpc", "taskDefinition": "vpc", "desiredCount": 1, "launchType": "FARGATE",
+        "networkConfiguration": network,
+    });
+    stage.create_service(fargate).await.unwrap();
+    stage.take_up("web").await;
+    let task = stage.start_tasks("web", 1, Lifecycle::Running).await.remove(0);
+    stage.delete_service(json!({ "service": "web", "force": true })).await.unwrap();
+    let shown = describe(&stage.context, "default", &["STATISTICS"]).await;
+    assert_eq!(shown.active_services_count, Some(1));
+    let statistics = shown.statistics.unwrap();
+    let value = |name: &str| {
+        let found = statistics.iter().find(|pair| pair.name.as_deref() == Some(name)).unwrap();
+        found.value.clone().unwrap()
+    };
+    assert_eq!((value("activeEC2ServiceCount"), value("activeFargateServiceCount")), ("0".into(), "1".into()));
+    assert_eq!((value("drainingEC2ServiceCount"), value("drainingFargateServiceCount")), ("1".into(), "0".into()));
+    let active = "The Cluster cannot be deleted while Services are active.";
+    refused(delete(&stage.context, "default").await, "ClusterContainsServicesException", active);
+    stage.delete_service(json!({ "service": "vpc", "force": true })).await.unwrap();
+    refused(delete(&stage.context, "default").await, "ClusterContainsServicesException", active);
+    stage.advance(&task, Lifecycle::Stopped).await;
+    assert_eq!(delete(&stage.context, "default").await.unwrap().status.as_deref(), Some("INACTIVE"));
+}
+
+#[tokio::test]
 async fn machines_do_not_hold_a_cluster_and_a_deleted_one_is_described_but_not_listed() {
     let stage = Stage::new().await;
     create(&stage.context, json!({ "clusterName": "blue" })).await.unwrap();

@@ -103,7 +103,7 @@ fn fate(unit: &Arc<Unit>) -> Fate {
     match unit.placement {
         Placement::Refused(_) => Fate::Refused(unit.clone()),
         Placement::Bound { .. } => Fate::Accepted(unit.clone()),
-        Placement::Pending if unit.awaits_placement() => Fate::Undecided,
+        Placement::Pending if !unit.is_answered() => Fate::Undecided,
         Placement::Pending => Fate::Accepted(unit.clone()),
     }
 }
