@@ -114,3 +114,21 @@ def test_the_waiters_of_the_sdk_agree(aws):
 def test_stopped_tasks_stay_describable(aws):
     task = aws.finished("exit 4")["taskArn"]
     assert aws.describe(task)["containers"][0]["exitCode"] == 4
+
+
+def test_a_deleted_definition_stays_until_its_last_task_has_stopped(aws, refused):
+    definition = aws.define(shell(FOREVER))
+    task = aws.run(definition)
+    aws.running(task)
+    aws.ecs.deregister_task_definition(taskDefinition=definition)
+    (deleted,) = aws.ecs.delete_task_definitions(taskDefinitions=[definition])["taskDefinitions"]
+    assert deleted["status"] == "DELETE_IN_PROGRESS"
+    assert aws.ecs.list_task_definitions(status="DELETE_IN_PROGRESS")["taskDefinitionArns"] == [definition]
+    with refused("ClientException"):
+        aws.ecs.run_task(taskDefinition=definition)
+    aws.stop(task)
+    leaving = lambda: aws.ecs.list_task_definitions(status="DELETE_IN_PROGRESS")["taskDefinitionArns"]
+    eventually(lambda: leaving() == [], 10, "the definition's end")
+    with refused("ClientException"):
+        aws.ecs.describe_task_definition(taskDefinition=definition)
+    assert aws.describe(task)["taskDefinitionArn"] == definition

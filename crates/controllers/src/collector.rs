@@ -10,7 +10,8 @@ use records::{CommitError, Draft, Records, Wake, units};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The only deleter of stopped Units, of what only they named, and of what deleted objects leave behind.
+/// The only deleter of stopped Units, of what only they named, of definitions that clients have deleted, and of what deleted
+/// objects leave behind.
 pub struct Collector {
     retention: Retention,
     /// Services of which something has changed since the last turn; None for all.
@@ -89,6 +90,7 @@ fn delete(draft: &mut Draft, snapshot: &Snapshot, deletion: &Deletion) {
     match &deletion.record {
         Record::Unit(name) => units::forget(draft, name, deletion.revision),
         Record::Spec(hash) => drop_one(draft, &snapshot.specs, hash),
+        Record::TaskDefinition(id) => drop_one(draft, &snapshot.task_definitions, id),
         Record::ClientToken(cluster, token) => {
             drop_one(draft, &snapshot.client_tokens, &(cluster.clone(), token.clone()))
         }

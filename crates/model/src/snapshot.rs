@@ -15,7 +15,7 @@ use crate::network::Network;
 use crate::node::{Ledger, Node};
 use crate::quantity::{Cpu, Memory, Timestamp};
 use crate::unit::spec::Protocol;
-use crate::unit::{Lifecycle, Owner, Placement, Unit, UnitSpec};
+use crate::unit::{Face, Lifecycle, Owner, Placement, Unit, UnitSpec};
 use fleet::{Fleet, Slot};
 use imbl::{OrdMap, OrdSet};
 use std::collections::BTreeSet;
@@ -85,6 +85,8 @@ pub struct Snapshot {
     /// Units whose owner has still something to do or to learn of them.
     by_owner: OrdSet<(ServiceId, UnitName)>,
     by_spec: OrdMap<SpecHash, u32>,
+    /// How many Units that are not over name each.
+    by_definition: OrdMap<TaskDefinitionId, u32>,
     awaiting_placement: OrdSet<UnitName>,
     addresses: OrdMap<Ipv4Addr, UnitUid>,
     fleet: Fleet,
@@ -167,6 +169,11 @@ impl Snapshot {
         self.by_spec.get(spec).copied().unwrap_or(0)
     }
 
+    /// How many tasks of a definition are not over.
+    pub fn definition_uses(&self, definition: &TaskDefinitionId) -> u32 {
+        self.by_definition.get(definition).copied().unwrap_or(0)
+    }
+
     pub fn node_use(&self, node: &NodeId) -> NodeUse {
         self.fleet.slot(node).map(|slot| self.fleet.used(slot)).unwrap_or_default()
     }
@@ -226,18 +233,8 @@ impl Snapshot {
         if let Some(uid) = come {
             self.by_uid.insert(uid.clone(), name.clone());
         }
-        let (gone, come) = changed(old.map(|unit| &unit.spec), next.map(|unit| &unit.spec));
-        if let Some(spec) = gone {
-            match self.by_spec.get_mut(spec) {
-                Some(count) if *count > 1 => *count -= 1,
-                _ => {
-                    self.by_spec.remove(spec);
-                }
-            }
-        }
-        if let Some(spec) = come {
-            *self.by_spec.entry(spec.clone()).or_default() += 1;
-        }
+        count(&mut self.by_spec, changed(old.map(|unit| &unit.spec), next.map(|unit| &unit.spec)));
+        count(&mut self.by_definition, changed(old.and_then(definition_in_use), next.and_then(definition_in_use)));
     }
 
     fn index_state<'a>(&mut self, name: &UnitName, old: Option<&'a Unit>, next: Option<&'a Unit>) {
@@ -317,6 +314,27 @@ fn update<'a, K: PartialEq, T: Ord + Clone>(
     if let Some(key) = come {
         index.insert(entry(key));
     }
+}
+
+/// One user less of what is no more, one more of what is new.
+fn count<K: Ord + Clone>(uses: &mut OrdMap<K, u32>, (gone, come): (Option<&K>, Option<&K>)) {
+    if let Some(key) = gone {
+        match uses.get_mut(key) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                uses.remove(key);
+            }
+        }
+    }
+    if let Some(key) = come {
+        *uses.entry(key.clone()).or_default() += 1;
+    }
+}
+
+/// The definition that a Unit keeps from being deleted.
+fn definition_in_use(unit: &Unit) -> Option<&TaskDefinitionId> {
+    let Face::Ecs(face) = &unit.face;
+    (!unit.is_over()).then_some(&face.task_definition)
 }
 
 /// What decides which resources of which node a Unit holds.

@@ -3,11 +3,12 @@
 //! Each deletion names the revision that it was decided on: it holds only while the record is still that one. An unnamed spec
 //! may be named by a commit under way, so whoever names a spec writes it in that same commit.
 
+mod references;
 pub mod services;
 
-use model::ecs::{CapacityProvider, ClientToken, Cluster, ClusterStatus};
+use model::ecs::{CapacityProvider, ClientToken, Cluster, ClusterStatus, TaskDefinitionStatus};
 use model::unit::{Placement, Unit};
-use model::{ClusterId, NodeId, Scope, ServiceId, Snapshot, SpecHash, Timestamp, UnitName};
+use model::{ClusterId, NodeId, Scope, ServiceId, Snapshot, SpecHash, TaskDefinitionId, Timestamp, UnitName};
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ pub struct Deletion {
 pub enum Record {
     Unit(UnitName),
     Spec(SpecHash),
+    TaskDefinition(TaskDefinitionId),
     ClientToken(ClusterId, Arc<str>),
     /// Of a cluster that goes, or has gone: one made anew under its name starts without it.
     Membership(ClusterId, NodeId),
@@ -78,6 +80,7 @@ pub fn plan(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> Vec<D
     let mut deletions = Vec::new();
     deletions.extend(units(snapshot, now, retention));
     deletions.extend(specs(snapshot));
+    deletions.extend(task_definitions(snapshot));
     deletions.extend(client_tokens(snapshot, now, retention));
     deletions.extend(providers(snapshot, now, retention));
     let clusters: Vec<Deletion> = clusters(snapshot, now, retention).collect();
@@ -92,11 +95,13 @@ pub fn next_due(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> O
     let unit = ended.map(|(ended, _)| ended.saturating_add_ms(retention.stopped_units_ms));
     let refused = snapshot.refused_units().find(|unit| !is_awaited(snapshot, unit)).map(|_| now);
     let spec = specs(snapshot).next().map(|_| now);
+    let definition = task_definitions(snapshot).next().map(|_| now);
     let token = snapshot.client_tokens.values().map(|token| token_due(token, retention)).min();
     let gone = snapshot.clusters.iter().filter(|(id, cluster)| may_go(snapshot, id, cluster));
     let cluster = gone.map(|(_, cluster)| cluster_due(cluster, retention)).min();
     let provider = snapshot.capacity_providers.values().filter_map(|provider| provider_due(provider, retention)).min();
-    [unit, refused, spec, token, provider, cluster].into_iter().flatten().min().map(|due| due.max(now))
+    let all = [unit, refused, spec, definition, token, provider, cluster];
+    all.into_iter().flatten().min().map(|due| due.max(now))
 }
 
 /// Refused Units have been answered for and go at once; the others after their retention.
@@ -117,6 +122,15 @@ fn is_awaited(snapshot: &Snapshot, unit: &Unit) -> bool {
 fn specs(snapshot: &Snapshot) -> impl Iterator<Item = Deletion> {
     let unnamed = snapshot.specs.iter().filter(|(hash, _)| snapshot.spec_uses(hash) == 0);
     unnamed.map(|(hash, spec)| Deletion { record: Record::Spec(hash.clone()), revision: spec.revision })
+}
+
+/// Those that are to be deleted and that neither a task nor a service needs any more.
+fn task_definitions(snapshot: &Snapshot) -> impl Iterator<Item = Deletion> {
+    let asked = |status| status == TaskDefinitionStatus::DeleteInProgress;
+    let leaving = snapshot.task_definitions.iter().filter(move |(_, definition)| asked(definition.status));
+    let unused = leaving.filter(|(id, _)| !references::exist(snapshot, id));
+    unused
+        .map(|(id, definition)| Deletion { record: Record::TaskDefinition(id.clone()), revision: definition.revision })
 }
 
 fn client_tokens(snapshot: &Snapshot, now: Timestamp, retention: &Retention) -> impl Iterator<Item = Deletion> {
@@ -183,6 +197,7 @@ impl fmt::Display for Deletion {
         match &self.record {
             Record::Unit(name) => write!(f, "delete unit {}/{}", name.cluster().name, name.short())?,
             Record::Spec(hash) => write!(f, "delete spec {hash}")?,
+            Record::TaskDefinition(id) => write!(f, "delete task definition {}:{}", id.family, id.revision)?,
             Record::ClientToken(cluster, token) => write!(f, "delete client token {}/{token}", cluster.name)?,
             Record::Membership(cluster, node) => write!(f, "delete membership {}/{node}", cluster.name)?,
             Record::Cluster(id) => write!(f, "delete cluster {}", id.name)?,

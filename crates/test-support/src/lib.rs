@@ -8,7 +8,7 @@ mod nouns;
 
 pub use clock::{HandClock, RuntimeClock};
 pub use faults::{Fault, FaultyStore};
-pub use nouns::{Wish, cluster, cluster_id, network, node, scope, stop_wish, task_name};
+pub use nouns::{Wish, cluster, cluster_id, deleted_definition, network, node, scope, stop_wish, task_name};
 
 use records::{Clock, Records};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Small, valid records: a cluster, a network, a node, and Units made from a wish.
 
 use crate::HandClock;
-use model::ecs::{Cluster, ClusterStatus, LaunchType, TaskFace};
+use model::ecs::{Cluster, ClusterStatus, LaunchType, TaskDefinition, TaskDefinitionStatus, TaskFace};
 use model::network::Network;
 use model::unit::spec::{ContainerSpec, NetworkMode, PortSpec, Protocol, Reserve};
 use model::unit::{
@@ -62,6 +62,20 @@ pub fn node(id: &str, cpu: u64, memory_mib: u64) -> Node {
         connected: true,
         disconnected_at: None,
         reserved_ports: Vec::new(),
+    }
+}
+
+/// A revision of `app`, the family of every [`Wish`], that is to be deleted.
+pub fn deleted_definition(revision: u32) -> TaskDefinition {
+    TaskDefinition {
+        id: TaskDefinitionId { scope: scope(), family: "app".into(), revision },
+        status: TaskDefinitionStatus::DeleteInProgress,
+        document: serde_json::Value::Null,
+        tags: Default::default(),
+        registered_at: HandClock::START,
+        registered_by: "root".into(),
+        deregistered_at: Some(HandClock::START),
+        delete_requested_at: Some(HandClock::START),
     }
 }
 

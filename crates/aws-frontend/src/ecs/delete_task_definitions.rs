@@ -1,4 +1,4 @@
-//! DeleteTaskDefinitions: inactive revisions become DELETE_IN_PROGRESS, and go as soon as nothing that runs names them.
+//! DeleteTaskDefinitions: inactive revisions become DELETE_IN_PROGRESS. The collector removes them once nothing needs them.
 
 use super::describe_task_definition::{Reference, convert};
 use super::errors;
@@ -6,10 +6,7 @@ use crate::context::Context;
 use aws_api::ecs::{self, DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput};
 use aws_protocol::ServiceError;
 use model::ecs::{TaskDefinition, TaskDefinitionStatus};
-use model::unit::{Face, Lifecycle};
-use model::{Snapshot, TaskDefinitionId};
 use records::{CommitError, Draft};
-use std::collections::BTreeSet;
 
 // The reasons of ECS.
 const NO_REVISION: &str =
@@ -44,7 +41,6 @@ pub(crate) async fn delete_task_definitions(
             }
         }
     }
-    sweep(&context).await?;
     Ok(DeleteTaskDefinitionsOutput { task_definitions: Some(deleted), failures: Some(failures) })
 }
 
@@ -82,31 +78,6 @@ async fn delete(context: &Context, reference: &str) -> Result<Result<TaskDefinit
     Err(errors::store(CommitError::Conflict))
 }
 
-/// Removes every revision that is to be deleted and that nothing names any more. A conflict leaves it to the next sweep.
-async fn sweep(context: &Context) -> Result<(), ServiceError> {
-    let snapshot = context.records().current();
-    let named = named_by_units(&snapshot);
-    let mut draft = Draft::new();
-    for seen in snapshot.task_definitions.values() {
-        if seen.status == TaskDefinitionStatus::DeleteInProgress && !named.contains(&seen.id) && draft.room() > 0 {
-            draft.delete(&seen.id, seen);
-        }
-    }
-    match context.records().commit(draft).await {
-        Ok(_) | Err(CommitError::Conflict) => Ok(()),
-        Err(error) => Err(errors::store(error)),
-    }
-}
-
-/// Definitions of tasks that have not stopped.
-fn named_by_units(snapshot: &Snapshot) -> BTreeSet<&TaskDefinitionId> {
-    let live = snapshot.units.values().filter(|unit| unit.observed.lifecycle != Lifecycle::Stopped);
-    live.map(|unit| match &unit.value.face {
-        Face::Ecs(face) => &face.task_definition,
-    })
-    .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,12 +97,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unused_inactive_revision_is_gone_at_once_and_its_number_is_never_used_again() {
+    async fn an_inactive_revision_is_marked_whatever_runs_and_its_number_is_never_used_again() {
         let context = testing::context().await;
         register(&context, "web").await;
         deregister(&context, "web:1").await;
+        testing::run(&context, "web:1").await;
         assert_eq!(delete(&context, &["web:1"]).await, (vec!["web:1".to_owned()], vec![]));
-        assert!(context.records().current().task_definitions.is_empty());
+        let requested_at = |context: &Context| {
+            let snapshot = context.records().current();
+            snapshot.task_definitions.values().map(|stored| stored.delete_requested_at).collect::<Vec<_>>()
+        };
+        assert_eq!(requested_at(&context), [Some(testing::NOW)]);
+        assert_eq!(delete(&context, &["web:1"]).await.0, ["web:1"], "a repeated call");
         assert_eq!(register(&context, "web").await.revision, Some(2));
     }
 
@@ -156,18 +133,5 @@ mod tests {
             let error = delete_task_definitions(context.clone(), input).await.unwrap_err();
             assert_eq!(error.code, "InvalidParameterException");
         }
-    }
-
-    #[tokio::test]
-    async fn a_revision_stays_as_long_as_a_task_of_it_runs() {
-        let context = testing::context().await;
-        register(&context, "web").await;
-        deregister(&context, "web:1").await;
-        let task = testing::run(&context, "web:1").await;
-        assert_eq!(delete(&context, &["web:1"]).await.0, ["web:1"]);
-        assert_eq!(context.records().current().task_definitions.len(), 1);
-        testing::forget(&context, &task).await;
-        assert_eq!(delete(&context, &["web:1"]).await.0, ["web:1"]);
-        assert!(context.records().current().task_definitions.is_empty());
     }
 }

@@ -167,6 +167,27 @@ async fn a_stopped_unit_goes_when_its_time_has_come_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deleted_definition_goes_by_itself_when_its_last_task_is_over() {
+    let (opened, _) = begin().await;
+    let records = &opened.records;
+    register(records, "n1", 1024).await;
+    let _running = (place(records), collect(records));
+    let task = admit(records, &patient(), "a").await;
+    settle().await;
+    let definition = test_support::deleted_definition(1);
+    let mut draft = Draft::new();
+    draft.create(&definition.id, &definition);
+    records.commit(draft).await.unwrap();
+    settle().await;
+    assert_eq!(records.current().task_definitions.len(), 1);
+    observe(records, &task, Observed { lifecycle: Lifecycle::Stopped, ..Default::default() }).await;
+    settle().await;
+    let snapshot = records.current();
+    assert!(snapshot.task_definitions.is_empty());
+    assert_eq!(snapshot.units.len(), 1, "the stopped task stays describable");
+}
+
+#[tokio::test(start_paused = true)]
 async fn more_than_one_commit_deletes_all_goes_in_several() {
     let (opened, _) = begin().await;
     let records = &opened.records;

@@ -1,7 +1,7 @@
 //! Plans as a person reads them, held against `tests/transcripts/`; run with `BLESS=1` to write them anew.
 
 use crate::world::{NOW, World, at, task, wish};
-use model::ecs::{ClusterStatus, MembershipStatus};
+use model::ecs::{ClusterStatus, MembershipStatus, TaskDefinitionStatus};
 use model::unit::placement::BinpackBy;
 use model::unit::spec::Protocol;
 use model::unit::{Capacity, Lifecycle, Strategy};
@@ -124,6 +124,8 @@ fn garbage_is_named_with_the_revision_that_condemned_it() {
     world.membership("gone", "n1", MembershipStatus::Active, &[]);
     world.nodes(&["n1"]).awaits("refused", wish().size(9999, 1)).awaits("placed", wish()).settle(1);
     world.runs("stopped", "n1", wish());
+    world.definition(1, TaskDefinitionStatus::DeleteInProgress);
+    world.definition(2, TaskDefinitionStatus::DeleteInProgress);
     world.change(&task("default", "stopped"), |unit| {
         unit.observed.lifecycle = Lifecycle::Stopped;
         unit.observed.stopped_at = Some(at(5000));
@@ -159,6 +161,7 @@ fn remove(world: &mut World, record: gc::Record) {
     match record {
         gc::Record::Unit(name) => snapshot.set_unit(&name, None),
         gc::Record::Spec(hash) => drop(snapshot.specs.remove(&hash)),
+        gc::Record::TaskDefinition(id) => drop(snapshot.task_definitions.remove(&id)),
         gc::Record::ClientToken(cluster, token) => drop(snapshot.client_tokens.remove(&(cluster, token))),
         gc::Record::Membership(cluster, node) => snapshot.set_membership(&(cluster, node), None),
         gc::Record::Cluster(id) => drop(snapshot.clusters.remove(&id)),

@@ -1,6 +1,8 @@
 //! Small snapshots built in a few words, and plans applied to them as the controller's commits would.
 
-use model::ecs::{Cluster, ClusterStatus, LaunchType, Membership, MembershipStatus, TaskFace};
+use model::ecs::{
+    Cluster, ClusterStatus, LaunchType, Membership, MembershipStatus, TaskDefinition, TaskDefinitionStatus, TaskFace,
+};
 use model::network::Network;
 use model::node::{Ledger, Node};
 use model::unit::placement::Shortage;
@@ -245,6 +247,23 @@ impl World {
             tags: Default::default(),
         });
         self.snapshot.set_membership(&(cluster(cluster_name), NodeId::new(node)), Some(stored));
+    }
+
+    /// A revision of `app`, the family of every test's tasks.
+    pub(crate) fn definition(&mut self, revision: u32, status: TaskDefinitionStatus) -> TaskDefinitionId {
+        let id = TaskDefinitionId { scope: scope(), family: "app".into(), revision };
+        let stored = self.versioned(TaskDefinition {
+            id: id.clone(),
+            status,
+            document: serde_json::Value::Null,
+            tags: Default::default(),
+            registered_at: at(0),
+            registered_by: "root".into(),
+            deregistered_at: None,
+            delete_requested_at: None,
+        });
+        self.snapshot.task_definitions.insert(id.clone(), stored);
+        id
     }
 
     /// A Unit that awaits placement.
