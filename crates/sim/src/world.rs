@@ -181,7 +181,7 @@ fn same_records(a: &Snapshot, b: &Snapshot) -> bool {
         && (&a.clusters, &a.networks, &a.memberships) == (&b.clusters, &b.networks, &b.memberships)
 }
 
-/// Subnets of eleven addresses each and 27 for containers, so that they run out.
+/// Subnets of eleven addresses each and eleven for containers, so that they run out.
 fn small_network() -> Network {
     let subnet = |id: &str, third: u8| Subnet {
         id: id.into(),
@@ -190,7 +190,7 @@ fn small_network() -> Network {
     };
     Network {
         subnets: vec![subnet("subnet-a", 0), subnet("subnet-b", 1)],
-        container_range: Range::new(Ipv4Addr::new(10, 42, 8, 0), 27),
+        container_range: Range::new(Ipv4Addr::new(10, 42, 8, 0), 28),
         ..network()
     }
 }
