@@ -22,6 +22,7 @@ pub use member::Member;
 
 use crate::quantity::Timestamp;
 use expression::Expression;
+use std::collections::BTreeMap;
 
 /// A parsed expression.
 #[derive(Clone, Debug)]
@@ -41,6 +42,16 @@ impl Query {
     pub fn matches(&self, subject: &dyn Subject) -> bool {
         self.root.holds(subject)
     }
+
+    /// Whether attributes alone decide.
+    pub fn is_of_attributes(&self) -> bool {
+        self.root.is_of_attributes()
+    }
+
+    /// Whether a node with such attributes matches, if attributes alone decide.
+    pub fn matches_attributes(&self, attributes: &BTreeMap<String, Option<String>>) -> bool {
+        self.root.holds(&OnlyAttributes(attributes))
+    }
 }
 
 /// A node of a cluster, as expressions ask about it.
@@ -54,6 +65,33 @@ pub trait Subject {
     fn running_units(&self) -> u64;
     /// Whether the node runs or is to run a Unit of a group for which `test` holds.
     fn any_group(&self, test: &mut dyn FnMut(&str) -> bool) -> bool;
+}
+
+/// A node that is asked for its attributes only.
+struct OnlyAttributes<'a>(&'a BTreeMap<String, Option<String>>);
+
+impl Subject for OnlyAttributes<'_> {
+    fn attribute(&self, name: &str) -> Option<Option<&str>> {
+        self.0.get(name).map(Option::as_deref)
+    }
+    fn agent_connected(&self) -> bool {
+        false
+    }
+    fn agent_version(&self) -> &str {
+        ""
+    }
+    fn instance_id(&self) -> &str {
+        ""
+    }
+    fn registered_at(&self) -> Timestamp {
+        Timestamp::default()
+    }
+    fn running_units(&self) -> u64 {
+        0
+    }
+    fn any_group(&self, _: &mut dyn FnMut(&str) -> bool) -> bool {
+        false
+    }
 }
 
 /// What is wrong with an expression. Positions count characters from 1. The client's fault, never worth a retry.

@@ -53,6 +53,7 @@ pub struct NodeUse {
 pub struct Snapshot {
     /// The store revision that this view is of.
     pub revision: u64,
+    /// Written by `set_unit` alone, as `nodes` is by `set_node` and `memberships` by `set_membership`.
     pub units: Table<UnitName, Unit>,
     pub specs: Table<SpecHash, UnitSpec>,
     pub nodes: Table<NodeId, Node>,

@@ -2,11 +2,13 @@
 //!
 //! ECS's order of decision: filter by what is free, by attributes, by constraints; then the strategies, each narrowing what
 //! the one before left; then any of the rest. One call answers many Units, each seeing what those before it were given.
-//! Whatever has to look at many nodes goes through [`field::Field`], which is where indexes of the snapshot will help.
+//! No node is looked at that the snapshot's index of nodes (`model::snapshot::fleet`) can tell about: [`lots`] are the classes
+//! of nodes that attributes leave, and [`rank`] searches them.
 
 mod address;
 mod field;
 mod filter;
+mod lots;
 mod rank;
 mod refusal;
 
@@ -165,20 +167,20 @@ fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, 
         .ok_or(None)
         .and_then(|node| address::allocate(field, &demand, rng).map(|addresses| (node, addresses)).map_err(Some));
     match decided {
-        Ok((node, addresses)) => {
-            field.hand_out(&demand, node, &addresses);
-            let placement = Placement::Bound {
-                node: field.id(node).clone(),
-                at: now,
-                address: addresses.unit,
-                container_addresses: addresses.containers,
-            };
+        Ok((slot, addresses)) => {
+            field.hand_out(&demand, slot, &addresses);
+            let node = field.fleet.id(slot).expect("a node that takes a unit is registered").clone();
             Answer::Bind(Bind {
                 unit: unit.name.clone(),
                 unit_revision: unit.revision,
-                node: field.id(node).clone(),
-                ledger_revision: field.ledger_revision(node),
-                placement,
+                ledger_revision: field.ledger_revision(&node),
+                placement: Placement::Bound {
+                    node: node.clone(),
+                    at: now,
+                    address: addresses.unit,
+                    container_addresses: addresses.containers,
+                },
+                node,
             })
         }
         Err(no_address) => {

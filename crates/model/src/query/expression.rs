@@ -59,6 +59,14 @@ impl Expression {
             Expression::Test(test) => test.holds(subject),
         }
     }
+
+    pub(super) fn is_of_attributes(&self) -> bool {
+        match self {
+            Expression::Any(parts) | Expression::All(parts) => parts.iter().all(Expression::is_of_attributes),
+            Expression::Not(inner) => inner.is_of_attributes(),
+            Expression::Test(test) => matches!(test, Test::Attribute(..)),
+        }
+    }
 }
 
 impl Test {

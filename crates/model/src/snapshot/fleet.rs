@@ -13,7 +13,7 @@ mod order;
 
 pub use class::{Attributes, Class, ClassId, Standing, View};
 pub use crowd::{Crowd, Stand};
-pub use order::Order;
+pub use order::{Order, Resource};
 
 use super::NodeUse;
 use super::ranked::Ranked;
@@ -329,7 +329,7 @@ impl Fleet {
         seat.classes.iter().for_each(|&class| self.classes.leave(class));
         for own in seat.memberships.iter() {
             if let Some(view) = self.views.get_mut(&own.cluster) {
-                view.forget(slot);
+                view.forget(slot, &own.attributes);
                 if view.is_empty() {
                     self.views.remove(&own.cluster);
                 }
@@ -345,13 +345,13 @@ impl Fleet {
         for own in &seat.memberships {
             let view = self.views.entry(own.cluster.clone()).or_default();
             if own.status != MembershipStatus::Active {
-                view.set(slot, Standing::Out);
+                view.set(slot, Standing::Out, &own.attributes);
                 continue;
             }
             let mut attributes = node.attributes.clone();
             attributes.extend(own.attributes.clone());
             let class = self.classes.enter(Some((&own.cluster, plain)), attributes);
-            view.set(slot, Standing::Own(class));
+            view.set(slot, Standing::Own(class), &own.attributes);
             all.push(class);
         }
         all

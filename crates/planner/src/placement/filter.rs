@@ -1,9 +1,12 @@
 //! What a Unit demands of a node, and the first thing that a node lacks of it.
 
-use super::field::{Field, Spot};
-use model::ecs::MembershipStatus;
+use super::field::Field;
+use super::lots::Terms;
+use model::ClusterId;
+use model::ecs::Membership;
+use model::snapshot::fleet::{Attributes, ClassId, Fleet, Slot, Standing, View};
 use model::unit::placement::Shortage;
-use model::unit::spec::Protocol;
+use model::unit::spec::{Protocol, Reserve};
 use model::unit::{Capacity, Constraint, Scheduling, Unit, UnitSpec};
 use std::collections::BTreeSet;
 
@@ -15,26 +18,54 @@ pub(super) struct Demand<'a> {
     pub(super) unit: &'a Unit,
     pub(super) spec: &'a UnitSpec,
     pub(super) scheduling: &'a Scheduling,
-    pub(super) ports: BTreeSet<(u16, Protocol)>,
-    /// The view of the Unit's cluster; None where memberships do not count.
-    pub(super) cluster: Option<usize>,
-    pub(super) group: usize,
-    attributes: Vec<Wanted<'a>>,
+    /// The Unit's cluster; None where memberships do not count.
+    cluster: Option<&'a ClusterId>,
+    /// The nodes that the cluster has marked.
+    pub(super) view: Option<&'a View>,
+    /// The number of its group's counts.
+    pub(super) crowd: usize,
+    /// The number of the lots whose attributes satisfy it.
+    pub(super) lots: usize,
+    /// Whether it must be alone of its group on its node.
+    pub(super) apart: bool,
+    ports: BTreeSet<(u16, Protocol)>,
     constraints: Vec<Check>,
 }
 
 /// A constraint, ready to be asked of many nodes.
+#[derive(Clone, Copy)]
 enum Check {
     Distinct,
-    /// The number of the expression.
-    MemberOf(usize),
+    /// The number of an expression that attributes decide about.
+    Attributes(usize),
+    /// The number of one that has to be asked of each node, and each time.
+    Node(usize),
 }
 
 /// An attribute by name and, where it matters, value.
-struct Wanted<'a> {
-    text: &'a str,
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
     name: &'a str,
     value: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        match text.split_once('=') {
+            Some((name, value)) => Wanted { name, value: Some(value) },
+            None => Wanted { name: text, value: None },
+        }
+    }
+
+    /// Whether a node has to have it, as a member of the Unit's cluster or not.
+    pub(super) fn counts(&self, member: bool) -> bool {
+        member || PLATFORM.contains(&self.name)
+    }
+
+    pub(super) fn is_in(&self, attributes: &Attributes) -> bool {
+        let found = attributes.get(self.name);
+        found.is_some_and(|value| self.value.is_none() || self.value == value.as_deref())
+    }
 }
 
 /// What a node lacks, in the order in which it is looked for. Numbers are places in the Unit's own lists.
@@ -66,82 +97,138 @@ impl Lack {
 impl<'a> Demand<'a> {
     pub(super) fn new(field: &mut Field<'a>, unit: &'a Unit, spec: &'a UnitSpec) -> Self {
         let scheduling = &*unit.scheduling;
-        let member = scheduling.capacity == Capacity::Instances;
-        let wanted = scheduling.required_attributes.iter().map(|text| match text.split_once('=') {
-            Some((name, value)) => Wanted { text, name, value: Some(value) },
-            None => Wanted { text, name: text, value: None },
-        });
-        let check = |constraint: &'a Constraint| match constraint {
+        let cluster = Some(unit.name.cluster()).filter(|_| scheduling.capacity == Capacity::Instances);
+        let mut check = |constraint: &'a Constraint| match constraint {
             Constraint::DistinctInstance => Check::Distinct,
-            Constraint::MemberOf { expression } => Check::MemberOf(field.query(expression)),
+            Constraint::MemberOf { expression } => match field.query(expression) {
+                query if field.is_of_attributes(query) => Check::Attributes(query),
+                query => Check::Node(query),
+            },
         };
-        let constraints = scheduling.constraints.iter().map(check).collect();
+        let constraints: Vec<Check> = scheduling.constraints.iter().map(&mut check).collect();
+        let of_attributes = |check: &Check| if let Check::Attributes(query) = check { Some(*query) } else { None };
+        let queries = constraints.iter().filter_map(of_attributes).collect();
         Demand {
-            constraints,
             unit,
             spec,
             scheduling,
+            cluster,
+            view: cluster.and_then(|cluster| field.snapshot.fleet().view(cluster)),
+            crowd: field.crowd_number(unit.name.cluster(), &scheduling.group),
+            lots: field.lots_number(Terms { cluster, attributes: &scheduling.required_attributes, queries }),
+            apart: constraints.iter().any(|check| matches!(check, Check::Distinct)),
             ports: spec.fixed_host_ports().collect(),
-            cluster: member.then(|| field.cluster(unit.name.cluster())),
-            group: field.group(unit.name.cluster(), &scheduling.group),
-            attributes: wanted.filter(|wanted| member || PLATFORM.contains(&wanted.name)).collect(),
+            constraints,
         }
     }
 
-    /// The first thing that a node lacks, None if it takes the Unit.
-    pub(super) fn lack(&self, field: &Field<'a>, spot: Spot) -> Option<Lack> {
-        let membership = self.cluster.and_then(|cluster| field.membership(cluster, spot));
-        if !field.node(spot).connected {
+    pub(super) fn is_member(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    pub(super) fn reserve(&self) -> Reserve {
+        self.spec.reserve
+    }
+
+    /// The class of a node as the Unit's cluster sees it; None if it is not active there.
+    pub(super) fn class_of(&self, field: &Field<'a>, slot: Slot) -> Option<ClassId> {
+        match self.view.and_then(|view| view.standing(slot)) {
+            None => field.fleet.stand(slot).class(),
+            Some(Standing::Own(class)) => Some(class),
+            Some(Standing::Out) => None,
+        }
+    }
+
+    /// Whether a connected node of one of the Unit's lots takes it. With a `count`, only if just so many of its group are there.
+    pub(super) fn is_taken_by(&self, field: &Field<'a>, slot: Slot, count: Option<u32>) -> bool {
+        self.has_room(field, slot)
+            && count.is_none_or(|count| self.on(field, slot) == count)
+            && !self.ports_taken(field, slot)
+            && self.constraints.iter().all(|check| match check {
+                Check::Node(query) => field.satisfies(*query, slot, self),
+                Check::Distinct | Check::Attributes(_) => true,
+            })
+    }
+
+    fn has_room(&self, field: &Field<'a>, slot: Slot) -> bool {
+        let (cpu, memory) = field.fleet.free(slot);
+        cpu >= self.reserve().cpu && memory >= self.reserve().memory
+    }
+
+    /// How many of its group are on a node.
+    pub(super) fn on(&self, field: &Field<'a>, slot: Slot) -> u32 {
+        field.crowd(self.crowd).on(slot, field.fleet.stand(slot))
+    }
+
+    fn ports_taken(&self, field: &Field<'a>, slot: Slot) -> bool {
+        self.ports.iter().any(|&(port, protocol)| field.port_taken(slot, port, protocol))
+    }
+
+    /// The first thing that a registered node lacks, None if it takes the Unit.
+    pub(super) fn lack(&self, field: &Field<'a>, slot: Slot) -> Option<Lack> {
+        if !field.fleet.node(slot).is_some_and(|node| node.connected) {
             return Some(Lack::Agent);
         }
-        if membership.is_some_and(|membership| membership.status != MembershipStatus::Active) {
+        if self.view.is_some_and(|view| view.standing(slot) == Some(Standing::Out)) {
             return Some(Lack::NotActive);
         }
-        if field.free_cpu(spot) < self.spec.reserve.cpu {
+        let (cpu, memory) = field.fleet.free(slot);
+        if cpu < self.reserve().cpu {
             return Some(Lack::Cpu);
         }
-        if field.free_memory(spot) < self.spec.reserve.memory {
+        if memory < self.reserve().memory {
             return Some(Lack::Memory);
         }
-        if self.ports.iter().any(|&(port, protocol)| field.port_taken(spot, port, protocol)) {
+        if self.ports_taken(field, slot) {
             return Some(Lack::Ports);
         }
-        if let Some(missing) = self.attributes.iter().position(|wanted| !self.has(field, spot, wanted)) {
-            return Some(Lack::Attribute(missing));
-        }
-        let fails = |check: &Check| match check {
-            Check::Distinct => field.group_counts(self.group).contains_key(&spot),
-            Check::MemberOf(query) => !field.satisfies(*query, spot, self.unit.name.cluster(), membership),
+        let attributes = self.class_of(field, slot).and_then(|class| field.snapshot.fleet().class(class))?.attributes();
+        let fails = |check: &Check| match *check {
+            Check::Distinct => self.on(field, slot) > 0,
+            Check::Attributes(query) => !field.satisfy(query, attributes),
+            Check::Node(query) => !field.satisfies(query, slot, self),
         };
-        self.constraints.iter().position(fails).map(Lack::Constraint)
+        let missing = self.missing(attributes);
+        missing.or_else(|| self.constraints.iter().position(fails).map(Lack::Constraint))
     }
 
-    /// A node's value of an attribute as the Unit's cluster sees it: its own attributes hide the node's.
-    pub(super) fn attribute(&self, field: &Field<'a>, spot: Spot, name: &str) -> Option<Option<&'a str>> {
-        let membership = self.cluster.and_then(|cluster| field.membership(cluster, spot));
-        let own = membership.and_then(|membership| membership.attributes.get(name));
-        own.or_else(|| field.node(spot).attributes.get(name)).map(Option::as_deref)
+    /// What every node with such attributes lacks, if it lacks nothing that comes before attributes and if they decide.
+    pub(super) fn lack_of_all(&self, field: &Field<'a>, attributes: &Attributes) -> Option<Lack> {
+        let first_fails = || {
+            let (place, check) = self.constraints.iter().enumerate().find(|(_, check)| match **check {
+                Check::Attributes(query) => !field.satisfy(query, attributes),
+                Check::Distinct | Check::Node(_) => true,
+            })?;
+            matches!(check, Check::Attributes(_)).then_some(Lack::Constraint(place))
+        };
+        self.missing(attributes).or_else(first_fails).filter(|_| self.ports.is_empty())
     }
 
-    fn has(&self, field: &Field<'a>, spot: Spot, wanted: &Wanted<'_>) -> bool {
-        match self.attribute(field, spot, wanted.name) {
-            None => false,
-            Some(value) => wanted.value.is_none() || wanted.value == value,
-        }
+    fn missing(&self, attributes: &Attributes) -> Option<Lack> {
+        let has = |text: &String| {
+            let wanted = Wanted::new(text);
+            !wanted.counts(self.is_member()) || wanted.is_in(attributes)
+        };
+        self.scheduling.required_attributes.iter().position(|text| !has(text)).map(Lack::Attribute)
+    }
+
+    /// What the cluster keeps of a node that makes it another one there.
+    pub(super) fn membership<'f>(&self, fleet: &'f Fleet, slot: Slot) -> Option<&'f Membership> {
+        self.cluster.and_then(|cluster| fleet.membership(cluster, slot))
     }
 
     /// A lack of one node in the words of a refusal; `subnet` is the one without room.
-    pub(super) fn shortage(&self, field: &Field<'a>, spot: Spot, lack: Lack, subnet: &str) -> Shortage {
+    pub(super) fn shortage(&self, field: &Field<'a>, slot: Slot, lack: Lack, subnet: &str) -> Shortage {
         match lack {
             Lack::Agent => Shortage::Agent,
             Lack::NotActive => Shortage::NotActive,
             Lack::Cpu => Shortage::Cpu,
             Lack::Memory => Shortage::Memory,
             Lack::Ports => {
-                let taken = self.ports.iter().filter(|&&(port, protocol)| field.port_taken(spot, port, protocol));
+                let taken = self.ports.iter().filter(|&&(port, protocol)| field.port_taken(slot, port, protocol));
                 Shortage::Ports { taken: taken.map(|&(port, _)| port).collect() }
             }
-            Lack::Attribute(place) => Shortage::Attribute { name: self.attributes[place].text.to_owned() },
+            Lack::Attribute(place) => Shortage::Attribute { name: self.scheduling.required_attributes[place].clone() },
             Lack::Constraint(place) => match &self.scheduling.constraints[place] {
                 Constraint::DistinctInstance => Shortage::Distinct,
                 Constraint::MemberOf { expression } => Shortage::Constraint { expression: expression.clone() },

@@ -424,6 +424,6 @@ impl Town {
         let mut node = (*self.world.snapshot.nodes[&key].value).clone();
         change(&mut node);
         let stored = self.world.versioned(node);
-        self.world.snapshot.nodes.insert(key, stored);
+        self.world.snapshot.set_node(&key, Some(stored));
     }
 }

@@ -113,6 +113,8 @@ pub struct View {
     nodes: OrdMap<Slot, Standing>,
     /// How many of the nodes are of each class.
     classes: OrdMap<ClassId, usize>,
+    /// How many of the nodes get a value of each attribute from the cluster.
+    names: OrdMap<String, usize>,
 }
 
 impl View {
@@ -125,6 +127,11 @@ impl View {
         self.nodes.iter().map(|(slot, standing)| (*slot, *standing))
     }
 
+    /// Whether the cluster has a value of its own for an attribute, of any node.
+    pub fn gives(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
     /// The classes that only this cluster sees.
     pub fn classes(&self) -> impl Iterator<Item = ClassId> + '_ {
         self.classes.keys().copied()
@@ -134,21 +141,30 @@ impl View {
         self.nodes.is_empty()
     }
 
-    pub(super) fn set(&mut self, slot: Slot, standing: Standing) {
+    pub(super) fn set(&mut self, slot: Slot, standing: Standing, own: &Attributes) {
         self.nodes.insert(slot, standing);
         if let Standing::Own(class) = standing {
             *self.classes.entry(class).or_default() += 1;
         }
+        for name in own.keys() {
+            *self.names.entry(name.clone()).or_default() += 1;
+        }
     }
 
-    pub(super) fn forget(&mut self, slot: Slot) {
-        if let Some(Standing::Own(class)) = self.nodes.remove(&slot) {
-            match self.classes.get_mut(&class) {
-                Some(nodes) if *nodes > 1 => *nodes -= 1,
-                _ => {
-                    self.classes.remove(&class);
-                }
-            }
+    pub(super) fn forget(&mut self, slot: Slot, own: &Attributes) {
+        let Some(standing) = self.nodes.remove(&slot) else { return };
+        if let Standing::Own(class) = standing {
+            count_down(&mut self.classes, &class);
+        }
+        own.keys().for_each(|name| count_down(&mut self.names, name));
+    }
+}
+
+fn count_down<K: Ord + Clone>(counts: &mut OrdMap<K, usize>, key: &K) {
+    match counts.get_mut(key) {
+        Some(count) if *count > 1 => *count -= 1,
+        _ => {
+            counts.remove(key);
         }
     }
 }

@@ -18,14 +18,23 @@ pub struct Crowd {
 /// What a node is counted by.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Stand {
-    /// The node's class by its own attributes; None for one that is not registered.
     pub(super) class: Option<ClassId>,
     pub(super) offered: bool,
 }
 
 impl Stand {
+    /// The node's class by its own attributes; None for one that is not registered.
+    pub fn class(self) -> Option<ClassId> {
+        self.class
+    }
+
+    /// The same, of a connected node.
+    pub fn offered(self) -> Option<ClassId> {
+        self.class.filter(|_| self.offered)
+    }
+
     fn key(self, slot: Slot) -> (ClassId, Slot) {
-        (self.class.filter(|_| self.offered).unwrap_or(ClassId::NONE), slot)
+        (self.offered().unwrap_or(ClassId::NONE), slot)
     }
 }
 
@@ -57,6 +66,11 @@ impl Crowd {
     /// The connected nodes of a class that have any, by place.
     pub fn places(&self, class: ClassId) -> Range<usize> {
         self.nodes.rank(&(class, Slot(0)))..self.nodes.rank(&(class, Slot::LAST))
+    }
+
+    /// A node by its place.
+    pub fn node(&self, place: usize) -> Option<Slot> {
+        self.nodes.nth(place).map(|(_, slot)| slot)
     }
 
     /// How many connected nodes of a class come before one.

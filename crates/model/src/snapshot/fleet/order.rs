@@ -1,7 +1,22 @@
 //! Connected nodes of each class in the order of what they have free.
 
 use super::{ClassId, Slot};
+use crate::quantity::{Cpu, Memory};
 use crate::snapshot::ranked::Ranked;
+use std::ops::Range;
+
+/// Something that nodes have so much of.
+pub trait Resource: Ord + Copy + Default {
+    const MOST: Self;
+}
+
+impl Resource for Cpu {
+    const MOST: Self = Cpu::from_millis(u64::MAX);
+}
+
+impl Resource for Memory {
+    const MOST: Self = Memory::from_bytes(u64::MAX);
+}
 
 /// By one resource and then by the other, which weighs: a walk from so much of the one on passes over nodes with too little of
 /// the other without looking at each.
@@ -10,13 +25,13 @@ pub struct Order<A, B> {
     nodes: Ranked<(ClassId, A, B, Slot), B>,
 }
 
-impl<A: Ord + Copy + Default, B: Ord + Copy + Default> Default for Order<A, B> {
+impl<A: Resource, B: Resource> Default for Order<A, B> {
     fn default() -> Self {
         Self { nodes: Ranked::default() }
     }
 }
 
-impl<A: Ord + Copy + Default, B: Ord + Copy + Default> Order<A, B> {
+impl<A: Resource, B: Resource> Order<A, B> {
     /// The nodes of a class that have at least so much of both, those with the least of the first resource first.
     pub fn with_room(&self, class: ClassId, first: A, second: B) -> impl Iterator<Item = (A, B, Slot)> + '_ {
         let mut from = (class, first, B::default(), Slot(0));
@@ -33,9 +48,11 @@ impl<A: Ord + Copy + Default, B: Ord + Copy + Default> Order<A, B> {
         self.nodes.rank(&(class, first, B::default(), Slot(0))) - self.nodes.rank(&from)
     }
 
-    /// The nodes of a class that have exactly so much of both, by place.
-    pub fn with_just(&self, class: ClassId, first: A, second: B) -> std::ops::Range<usize> {
-        self.nodes.rank(&(class, first, second, Slot(0)))..self.nodes.rank(&(class, first, second, Slot::LAST))
+    /// The nodes of a class that have exactly so much of the first resource, and of the second where that is said, by place.
+    pub fn tied(&self, class: ClassId, first: A, second: Option<B>) -> Range<usize> {
+        let from = (class, first, second.unwrap_or_default(), Slot(0));
+        let to = (class, first, second.unwrap_or(B::MOST), Slot::LAST);
+        self.nodes.rank(&from)..self.nodes.rank(&to)
     }
 
     pub fn nth(&self, place: usize) -> Option<Slot> {
