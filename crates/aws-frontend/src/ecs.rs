@@ -77,6 +77,10 @@ pub use service_admission::ServiceAdmission;
 use crate::table::{Status, Table};
 use aws_api::ecs;
 
+/// What a service cannot have yet.
+const SERVICES: &str = "Load balancers, service registries, Service Connect, VPC Lattice, gateways, EBS volumes, metrics, Lambda \
+     hooks and the CODE_DEPLOY controller are refused. Deployment alarms are kept; there are no alarms that could go off.";
+
 /// The operations of ECS that are built.
 pub fn table() -> Table {
     Table::new(&ecs::API)
@@ -138,8 +142,8 @@ pub fn table() -> Table {
         )
         .on::<ecs::ListTaskDefinitions, _, _>(Status::Yes, list_task_definitions::list_task_definitions)
         .on::<ecs::RegisterTaskDefinition, _, _>(Status::Yes, register_task_definition::register_task_definition)
-        .on::<ecs::CreateService, _, _>(Status::Yes, create_service::create_service)
-        .on::<ecs::UpdateService, _, _>(Status::Yes, update_service::update_service)
+        .on::<ecs::CreateService, _, _>(Status::Partial(SERVICES), create_service::create_service)
+        .on::<ecs::UpdateService, _, _>(Status::Partial(SERVICES), update_service::update_service)
         .on::<ecs::DeleteService, _, _>(Status::Yes, delete_service::delete_service)
         .on::<ecs::DescribeServices, _, _>(Status::Yes, describe_services::describe_services)
         .on::<ecs::ListServiceDeployments, _, _>(

@@ -114,6 +114,8 @@ mod tests {
         let listed = list(&stage, json!({"service": "web"})).await.unwrap().service_deployments.unwrap();
         let words: Vec<_> = listed.iter().map(|deployment| deployment.status.as_deref().unwrap()).collect();
         assert_eq!(words, ["PENDING", "STOPPED", "SUCCESSFUL"]);
+        let reasons: Vec<_> = listed.iter().map(|deployment| deployment.status_reason.as_deref()).collect();
+        assert_eq!(reasons, [None, Some("Service deployment stopped because a newer one was started."), None]);
         let last = &listed[2];
         let millis = |at: Option<schema::Timestamp>| at.map(|at| at.as_millis() as u64);
         assert_eq!((millis(last.created_at), millis(last.started_at)), (Some(NOW.unix_ms()), Some(NOW.unix_ms())));

@@ -57,6 +57,19 @@ pub(in crate::ecs) fn status(snapshot: &Snapshot, deployment: &Deployment) -> De
     }
 }
 
+/// What its scheduler says of it, or why none ever will.
+fn reason(snapshot: &Snapshot, deployment: &Deployment) -> Option<String> {
+    let why = match progress(snapshot, deployment) {
+        Some(progress) => return progress.reason.clone(),
+        None if is_current(snapshot, deployment) => return None,
+        None if service(snapshot, deployment).is_some_and(|service| service.deleted_at.is_none()) => {
+            "a newer one was started"
+        }
+        None => "the service was deleted",
+    };
+    Some(format!("Service deployment stopped because {why}."))
+}
+
 /// Whether its service is to reach it.
 fn is_current(snapshot: &Snapshot, deployment: &Deployment) -> bool {
     service(snapshot, deployment)
@@ -81,7 +94,7 @@ pub(in crate::ecs) fn brief(snapshot: &Snapshot, deployment: &Deployment) -> ecs
         finished_at: time(progress.and_then(|progress| progress.finished_at)),
         target_service_revision_arn: Some(arn::service_revision(&deployment.service, &deployment.target)),
         status: word(status(snapshot, deployment)),
-        status_reason: progress.and_then(|progress| progress.reason.clone()),
+        status_reason: reason(snapshot, deployment),
     }
 }
 
@@ -110,7 +123,7 @@ pub(in crate::ecs) fn whole(snapshot: &Snapshot, deployment: &Deployment) -> ecs
         ),
         target_service_revision: Some(tasks.summary(deployment, &deployment.target, weight)),
         status: word(status),
-        status_reason: progress.and_then(|progress| progress.reason.clone()),
+        status_reason: reason(snapshot, deployment),
         lifecycle_stage: progress.and_then(|progress| word(progress.stage)),
         lifecycle_hook_details: progress
             .filter(|progress| !progress.hooks.is_empty())
