@@ -148,8 +148,8 @@ def test_a_call_about(aws, refused, case):
 
 def test_an_operation_that_is_not_built_says_which(aws):
     with pytest.raises(botocore.exceptions.ClientError) as raised:
-        aws.ecs.create_service(serviceName="x", taskDefinition="y", desiredCount=1)
-    assert "CreateService" in raised.value.response["Error"]["Message"]
+        aws.ecs.discover_poll_endpoint()
+    assert "DiscoverPollEndpoint" in raised.value.response["Error"]["Message"]
 
 
 class TestSignatures:
