@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 import images
 from ecs import Aws
 from instance import BINARY, Instance
+from services import Services
 
 
 def pytest_sessionstart():
@@ -59,6 +60,21 @@ def aws(clients):
     """The clients of the run's Bayplan; what a test has started is told to stop after it."""
     yield clients
     clients.stop_all()
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory, archives):
+    """The clients of a Bayplan whose tasks count as healthy after one second."""
+    instance = start(tmp_path_factory.mktemp("services") / "data", archives, "--healthy-after", "1")
+    yield Services(instance)
+    end(instance)
+
+
+@pytest.fixture
+def services(quick):
+    """Those clients; the services that a test has made are deleted after it."""
+    yield quick
+    quick.delete_all()
 
 
 @pytest.fixture
