@@ -69,6 +69,7 @@ mod update_container_instances_state;
 pub(crate) mod update_service;
 mod update_task_protection;
 
+pub use arn::service_deployment as service_deployment_arn;
 pub use default_cluster::ensure_default_cluster;
 pub use node::node_registration_attributes;
 pub use register_task_definition::node_attributes;

@@ -10,6 +10,7 @@ pub(crate) mod image;
 pub(crate) mod logs;
 pub(crate) mod output;
 pub(crate) mod ps;
+pub(crate) mod rollout;
 mod stream;
 pub(crate) mod up;
 pub(crate) mod why;
@@ -38,13 +39,15 @@ pub(crate) enum Command {
     Env(env::Env),
     /// Import, list and remove images
     Image(image::Image),
-    /// List tasks
+    /// List tasks or services
     Ps(ps::Ps),
+    /// Follow a service's newest deployment to its end
+    Rollout(rollout::Rollout),
     /// Show what a task's containers have written
     Logs(logs::Logs),
     /// Run a program in a running container
     Exec(exec::Exec),
-    /// Explain what happened to a task
+    /// Explain what happened to a task or a service
     Why(why::Why),
     /// Check this machine and this installation
     Doctor(doctor::Doctor),

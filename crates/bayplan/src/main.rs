@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Env(env) => cli::env::run(&cli.data_dir, &env),
         Command::Image(image) => cli::image::run(&cli.data_dir, image),
         Command::Ps(ps) => cli::ps::run(&cli.data_dir, &ps),
+        Command::Rollout(rollout) => cli::rollout::run(&cli.data_dir, &rollout),
         Command::Logs(logs) => cli::logs::run(&cli.data_dir, &logs),
         Command::Exec(exec) => cli::exec::run(&cli.data_dir, &exec),
         Command::Why(why) => cli::why::run(&cli.data_dir, &why),

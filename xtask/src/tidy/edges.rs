@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "model",
             "network",
             "observe",
+            "planner",
             "records",
             "runtime",
             "session",

@@ -34,7 +34,8 @@ pub(crate) fn service(id: &ServiceId) -> String {
     of_service("service", id)
 }
 
-pub(crate) fn service_deployment(service: &ServiceId, id: &str) -> String {
+/// What StopServiceDeployment and ContinueServiceDeployment name.
+pub fn service_deployment(service: &ServiceId, id: &str) -> String {
     format!("{}/{id}", of_service("service-deployment", service))
 }
 

@@ -3,10 +3,12 @@
 use super::Fault;
 use crate::installation::Installation;
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::os::fd::AsRawFd;
 
@@ -50,6 +52,54 @@ pub(crate) async fn exchange(installation: &Installation, method: &str, path: &s
         return Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null));
     }
     Err(refusal(status, &bytes))
+}
+
+/// An answer that comes in lines of JSON, for as long as the server has something to say.
+pub(super) struct Lines {
+    body: hyper::body::Incoming,
+    read: BytesMut,
+    /// Carries the answer as long as this is kept.
+    _connection: tokio::task::JoinSet<()>,
+}
+
+/// Asks for an answer in lines; None if the server hung up before it said anything.
+pub(super) async fn lines(installation: &Installation, path: &str, body: &impl Serialize) -> Result<Option<Lines>> {
+    let stream = connect(installation).await?;
+    let Ok((mut sender, connection)) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await else {
+        return Ok(None);
+    };
+    let mut carrying = tokio::task::JoinSet::new();
+    // How it ends shows in the answer.
+    carrying.spawn(async move { drop(connection.await) });
+    let request = Request::builder()
+        .method("POST")
+        .uri(path)
+        .header("host", "bayplan")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(serde_json::to_vec(body)?)))?;
+    let Ok(response) = sender.send_request(request).await else { return Ok(None) };
+    let status = response.status();
+    if !status.is_success() {
+        let Ok(said) = response.into_body().collect().await else { return Ok(None) };
+        return Err(refusal(status, &said.to_bytes()));
+    }
+    Ok(Some(Lines { body: response.into_body(), read: BytesMut::new(), _connection: carrying }))
+}
+
+impl Lines {
+    /// The next line; None when no further one comes, whether the server was done or has gone.
+    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        loop {
+            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
+                let line = self.read.split_to(end + 1);
+                return serde_json::from_slice(&line).map(Some).context("the server spoke another language");
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => self.read.extend(frame.into_data().ok()),
+                Some(Err(_)) | None => return Ok(None),
+            }
+        }
+    }
 }
 
 /// An answer that is no success, as an error in the server's own words.

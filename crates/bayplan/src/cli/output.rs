@@ -12,11 +12,22 @@ pub(crate) enum Format {
 
 /// Writes lines to stdout; whoever closed it has seen enough.
 pub(crate) fn say(text: &str) -> Result<()> {
+    tell(text).map(drop)
+}
+
+/// Writes lines to stdout; false when nobody reads them any more.
+pub(crate) fn tell(text: &str) -> Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        done => Ok(done?),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        done => Ok(done.map(|()| true)?),
     }
+}
+
+/// A moment as people and tools read it, in UTC, to the second.
+pub(crate) fn moment(unix_ms: u64) -> String {
+    let at = i64::try_from(unix_ms / 1000).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    at.map_or_else(|| "-".to_owned(), |at| at.to_string())
 }
 
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<()> {

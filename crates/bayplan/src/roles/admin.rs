@@ -2,7 +2,11 @@
 
 mod down;
 mod find;
+pub(crate) mod rollout;
+pub(crate) mod services;
 pub(crate) mod streams;
+#[cfg(test)]
+pub(crate) mod testing;
 mod why;
 
 use bytes::Bytes;
@@ -51,10 +55,15 @@ impl Admin {
             ("GET", "/v1/ready") => self.ready().await,
             ("GET", "/v1/network") => self.network(),
             ("GET", "/v1/tasks") => Ok(self.tasks()),
+            ("GET", "/v1/services") => Ok(self.services()),
             ("GET", "/v1/check") => self.check().await,
             ("POST", "/v1/down") => self.down().await,
             ("POST", "/v1/why") => match body(request).await {
                 Ok(question) => self.why(&question).await,
+                Err(refusal) => Err(refusal),
+            },
+            ("POST", "/v1/rollout") => match self.rollout(request).await {
+                Ok(response) => return response,
                 Err(refusal) => Err(refusal),
             },
             ("POST", "/v1/stream") => match self.stream(request).await {

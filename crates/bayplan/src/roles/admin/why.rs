@@ -1,7 +1,11 @@
-//! `why`: what happened to a task, what shows it, and what to do next.
+//! `why`: what happened to a task or a service, what shows it, and what to do next.
 
+mod service;
+mod task;
+
+use super::find::Subject;
 use super::{Admin, Refusal, find};
-use model::unit::{ContainerObserved, ContainerState, Face, Health, Lifecycle, Placement, Unit};
+use model::unit::Unit;
 use serde_json::{Value, json};
 use session::LogsRequest;
 use session::stream::NodeStreams;
@@ -13,28 +17,49 @@ const LAST_LINES: u64 = 10;
 /// How long a node may take to send them.
 const LINES_WITHIN: Duration = Duration::from_secs(3);
 
+/// The cause in a sentence, what shows it, and the next step.
+struct Explanation {
+    what: String,
+    evidence: Vec<Value>,
+    next: String,
+}
+
 impl Admin {
     pub(super) async fn why(&self, question: &Value) -> Result<Value, Refusal> {
         let snapshot = self.records.current();
-        let unit = find::unit(&snapshot, question["task"].as_str().unwrap_or_default())?.value.clone();
-        let Face::Ecs(face) = &unit.face;
-        let mut evidence: Vec<Value> = unit.observed.containers.iter().map(container).collect();
-        if let Placement::Refused(refusal) = &unit.placement {
-            let nodes =
-                refusal.nodes.iter().map(|(node, lacks)| json!({ "node": node.as_str(), "lacks": lacks.to_string() }));
-            evidence.extend(nodes);
+        let reference = question["subject"].as_str().unwrap_or_default();
+        match find::subject(&snapshot, reference, question["cluster"].as_str())? {
+            Subject::Task(unit) => {
+                let Explanation { what, evidence, next } = task::explain(unit);
+                Ok(json!({
+                    "task": unit.uid.as_str(),
+                    "taskDefinition": super::services::definition_of(unit),
+                    "cluster": unit.name.cluster().name,
+                    "service": super::services::service_of(unit),
+                    "what": what,
+                    "evidence": evidence,
+                    "lastLogLines": self.last_lines(unit).await,
+                    "next": next,
+                }))
+            }
+            Subject::Service(service) => {
+                let seen = service::Seen::of(&snapshot, service, self.records.now());
+                let Explanation { what, evidence, next } = service::explain(&seen);
+                let lines = match seen.last_failed() {
+                    Some(unit) => self.last_lines(unit).await,
+                    None => Vec::new(),
+                };
+                Ok(json!({
+                    "service": service.id.name,
+                    "cluster": service.id.cluster.name,
+                    "taskDefinition": seen.definition(),
+                    "what": what,
+                    "evidence": evidence,
+                    "lastLogLines": lines,
+                    "next": next,
+                }))
+            }
         }
-        let lines = self.last_lines(&unit).await;
-        let (what, next) = explain(&unit);
-        Ok(json!({
-            "task": unit.uid.as_str(),
-            "taskDefinition": format!("{}:{}", face.task_definition.family, face.task_definition.revision),
-            "cluster": unit.name.cluster().name,
-            "what": what,
-            "evidence": evidence,
-            "lastLogLines": lines,
-            "next": next,
-        }))
     }
 
     async fn last_lines(&self, unit: &Unit) -> Vec<String> {
@@ -61,72 +86,5 @@ impl Admin {
         // A node that is slow to answer costs its lines, not the explanation.
         let _ = tokio::time::timeout(LINES_WITHIN, read).await;
         String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
-    }
-}
-
-fn container(c: &ContainerObserved) -> Value {
-    json!({
-        "container": c.name,
-        "state": match c.state {
-            ContainerState::Pending | ContainerState::Created => "pending",
-            ContainerState::Running => "running",
-            ContainerState::Stopped => "stopped",
-        },
-        "exitCode": c.exit_code,
-        "outOfMemory": c.oom_killed,
-        "reason": c.reason,
-        "restarts": c.restarts,
-        "health": c.health.map(|h| match h {
-            Health::Unknown => "unknown",
-            Health::Healthy => "healthy",
-            Health::Unhealthy => "unhealthy",
-        }),
-    })
-}
-
-/// The cause in a sentence, and the next step.
-fn explain(unit: &Unit) -> (String, String) {
-    let id = &unit.uid.as_str()[..unit.uid.as_str().len().min(12)];
-    let logs = format!("bayplan logs {id}");
-    if let Placement::Refused(refusal) = &unit.placement {
-        return (
-            format!("No node takes it: {}", refusal.main),
-            "make room, or change what the task asks for".to_owned(),
-        );
-    }
-    if let Some(stop) = &unit.observed.stop {
-        let killed = unit.observed.containers.iter().find(|c| c.oom_killed);
-        let failed = unit.observed.containers.iter().find(|c| c.essential && c.exit_code.is_some_and(|code| code != 0));
-        let next = match (killed, failed) {
-            (Some(c), _) => format!("give container {} more memory, or find its leak: {logs}", c.name),
-            _ if stop.reason.contains("CannotPullContainerError") => {
-                "import the image that the reason names, then run the task again".to_owned()
-            }
-            (None, Some(c)) => {
-                format!("container {} ended with exit code {}: {logs}", c.name, c.exit_code.unwrap_or_default())
-            }
-            (None, None) => logs,
-        };
-        let verb = if unit.observed.lifecycle == Lifecycle::Stopped { "It has stopped" } else { "It is stopping" };
-        return (format!("{verb}: {}", stop.reason), next);
-    }
-    match (&unit.placement, unit.observed.lifecycle) {
-        (Placement::Pending, _) => {
-            ("It waits for a node with room.".to_owned(), "bayplan doctor shows what the nodes have".to_owned())
-        }
-        (_, Lifecycle::Running) if unit.observed.health() == Health::Unhealthy => {
-            ("It runs, but its health check fails.".to_owned(), logs)
-        }
-        (_, Lifecycle::Running) => ("It runs.".to_owned(), logs),
-        _ => {
-            let waiting: Vec<&str> = unit
-                .observed
-                .containers
-                .iter()
-                .filter(|c| matches!(c.state, ContainerState::Pending | ContainerState::Created))
-                .map(|c| &*c.name)
-                .collect();
-            (format!("It is being started; not running yet: {}.", waiting.join(", ")), logs)
-        }
     }
 }
