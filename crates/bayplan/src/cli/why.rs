@@ -107,10 +107,14 @@ fn container(item: &Value) -> String {
 
 fn progress(item: &Value) -> String {
     let target = item["taskDefinition"].as_str().map(|target| format!(" of {target}")).unwrap_or_default();
-    let breaker = match (item["failures"].as_u64(), item["threshold"].as_u64()) {
-        (Some(failures), Some(threshold)) => format!(", {failures} of {threshold} failures"),
-        (Some(failures), None) if failures > 0 => format!(", {failures} failures (the circuit breaker is off)"),
-        _ => String::new(),
+    let failures = item["failures"].as_u64().unwrap_or(0);
+    let breaker = match item["threshold"].as_u64() {
+        Some(threshold) if item["breakerTriggered"] == true => {
+            format!(", the circuit breaker tripped after {threshold} failures")
+        }
+        Some(threshold) => format!(", {failures} of {threshold} failures until the circuit breaker trips"),
+        None if failures > 0 => format!(", {failures} failed (the circuit breaker is off)"),
+        None => String::new(),
     };
     let reason = item["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{target}: {} at {}{breaker}{reason}", text(&item["status"]), text(&item["stage"]))
@@ -123,4 +127,67 @@ fn counts(item: &Value) -> String {
     let there: Vec<String> = there.map(|kind| format!("{} {kind}", item[*kind])).collect();
     let there = if there.is_empty() { "none there".to_owned() } else { there.join(", ") };
     format!("{}, {} wanted, {there}", text(&item["taskDefinition"]), item["desired"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_piece_of_evidence_reads_as_a_line() {
+        let table = [
+            (json!({"node": "n1", "lacks": "too little cpu is free"}), "node n1: too little cpu is free"),
+            (
+                json!({"container": "main", "state": "stopped", "exitCode": 3, "outOfMemory": true}),
+                "container main: stopped, exit code 3, out of memory",
+            ),
+            (
+                json!({"set": "ecs-svc/1", "role": "primary", "taskDefinition": "app:1", "desired": 2, "running": 1, "healthy": 0}),
+                "primary ecs-svc/1: app:1, 2 wanted, 1 running",
+            ),
+            (
+                json!({"set": "ecs-svc/1", "role": null, "taskDefinition": "app:1", "desired": 0, "stopping": 1}),
+                "leaving ecs-svc/1: app:1, 0 wanted, 1 stopping",
+            ),
+            (
+                json!({"hook": "h1", "stage": "PRE_SCALE_UP", "expiresAtMs": 1_700_000_000_000_u64}),
+                "hook h1 at PRE_SCALE_UP, until 2023-11-14T22:13:20Z",
+            ),
+            (
+                json!({"throttledUntilMs": 1_700_000_000_000_u64, "failures": 4}),
+                "no task is started before 2023-11-14T22:13:20Z, after 4 failures",
+            ),
+            (
+                json!({"deployment": "d1", "taskDefinition": "app:2", "status": "IN_PROGRESS", "stage": "SCALE_UP", "failures": 1, "threshold": 3}),
+                "deployment d1 of app:2: IN_PROGRESS at SCALE_UP, 1 of 3 failures until the circuit breaker trips",
+            ),
+            (
+                json!({"event": "has reached a steady state.", "atMs": 1_700_000_000_000_u64}),
+                "2023-11-14T22:13:20Z has reached a steady state.",
+            ),
+        ];
+        for (item, line) in table {
+            assert_eq!(evidence(&item), [line]);
+        }
+    }
+
+    #[test]
+    fn a_failed_task_has_a_line_for_each_of_its_containers() {
+        let item = json!({"failedTask": "t1", "taskDefinition": "app:1", "reason": "it ended", "stoppedAtMs": null,
+            "containers": [{"container": "a", "state": "stopped", "exitCode": 1}, {"container": "b", "state": "running"}]});
+        let lines = evidence(&item);
+        assert_eq!(
+            lines,
+            ["task t1 of app:1: it ended", "  container a: stopped, exit code 1", "  container b: running"]
+        );
+    }
+
+    #[test]
+    fn a_task_of_a_service_names_it() {
+        let answer = json!({"task": "t1", "taskDefinition": "app:1", "cluster": "default", "service": "web",
+            "what": "It runs.", "evidence": [], "lastLogLines": ["hello"], "next": "bayplan logs t1"});
+        let said = prose(&answer);
+        assert!(said.starts_with("Task t1 (app:1, service web, cluster default)\n"), "{said}");
+        assert!(said.contains("Last lines      | hello\n") && said.ends_with("Next            bayplan logs t1\n"));
+    }
 }

@@ -72,7 +72,7 @@ fn what(view: &View, outcome: Outcome) -> String {
         Outcome::Successful => format!("{service} runs {target}{after}."),
         Outcome::RolledBack => {
             let back = view.rollback.as_ref().map_or("what it ran before", |rollback| &rollback.to.task_definition);
-            format!("{service} runs {back} again, and not {target}{after}: {reason}")
+            format!("{service} runs {back} again{after}, not {target}: {reason}")
         }
         Outcome::Failed => format!("The deployment of {target} failed{after}: {reason}"),
         Outcome::Stopped => format!("The deployment of {target} was ended{after}: {reason}"),
@@ -142,7 +142,7 @@ mod tests {
             view.rollback = Some(RollbackView { reason: "because.".into(), to: view.from[0].clone() });
         });
         assert_eq!(ending.exit_code(), 5);
-        assert_eq!(ending.what, "web runs hello:1 again, and not hello:2 after 2.5 s: because.");
+        assert_eq!(ending.what, "web runs hello:1 again after 2.5 s, not hello:2: because.");
         assert_eq!(ending.next, "bayplan why service/web");
     }
 

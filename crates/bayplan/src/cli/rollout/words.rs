@@ -106,14 +106,7 @@ pub(super) fn status(view: &View) -> String {
 /// What stands in the way, or is waited for.
 fn notes(view: &View) -> Vec<String> {
     let mut notes = Vec::new();
-    if view.failures > 0 {
-        notes.push(match &view.breaker {
-            Some(breaker) => {
-                format!("{} of {} until the circuit breaker trips", view.failures, plural(breaker.threshold, "failure"))
-            }
-            None => format!("{} (the circuit breaker is off)", plural(view.failures, "failure")),
-        });
-    }
+    notes.extend(failures(view));
     if let Some(rollback) = &view.rollback {
         notes.push(format!("goes back to {}: {}", rollback.to.task_definition, rollback.reason));
     }
@@ -133,6 +126,19 @@ fn notes(view: &View) -> Vec<String> {
         notes.push(format!("  {}", hook.command));
     }
     notes
+}
+
+/// Failures count anew once the breaker has tripped.
+fn failures(view: &View) -> Option<String> {
+    let count = plural(view.failures, "failure");
+    match &view.breaker {
+        Some(breaker) if breaker.triggered => {
+            Some(format!("the circuit breaker has tripped after {}", plural(breaker.threshold, "failure")))
+        }
+        _ if view.failures == 0 => None,
+        Some(breaker) => Some(format!("{count}; the circuit breaker trips at {}", breaker.threshold)),
+        None => Some(format!("{count}; the circuit breaker is off")),
+    }
 }
 
 /// An event without what the header says, and with ids as short as `ps` shows them.

@@ -19,7 +19,7 @@ fn without_a_terminal_it_says_the_header_once_and_then_what_changes() {
     assert!(first.ends_with("    1.5 s  active hello:1: 2 desired; 2 running, 2 healthy\n"));
     let mut next = view();
     next.failures = 2;
-    assert_eq!(lines(Some(&view()), &state(next)), "    1.5 s  2 of 3 failures until the circuit breaker trips\n");
+    assert_eq!(lines(Some(&view()), &state(next)), "    1.5 s  2 failures; the circuit breaker trips at 3\n");
     assert_eq!(lines(Some(&view()), &said("(service web) rolling back.")), "    1.5 s  rolling back.\n");
 }
 

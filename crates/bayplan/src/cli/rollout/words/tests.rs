@@ -61,7 +61,7 @@ fn what_stands_in_the_way_is_said() {
     assert_eq!(
         said,
         [
-            "1 of 3 failures until the circuit breaker trips",
+            "1 failure; the circuit breaker trips at 3",
             "no task is started before 61.0 s: those before did not come up or did not stay",
             "was unable to place a task.",
             "waits for a hook's answer until 60.0 s, then rolls back:",
@@ -69,7 +69,7 @@ fn what_stands_in_the_way_is_said() {
         ]
     );
     stuck.breaker = None;
-    assert!(changes(None, &stuck).contains(&"1 failure (the circuit breaker is off)".to_owned()));
+    assert!(changes(None, &stuck).contains(&"1 failure; the circuit breaker is off".to_owned()));
 }
 
 #[test]
@@ -88,7 +88,11 @@ fn a_rollback_says_where_to_and_why() {
     back.rollback = Some(RollbackView { reason: "too many failed".into(), to });
     assert_eq!(
         changes(Some(&view()), &back),
-        ["ROLLBACK_IN_PROGRESS at SCALE_UP", "goes back to hello:1: too many failed"]
+        [
+            "ROLLBACK_IN_PROGRESS at SCALE_UP",
+            "the circuit breaker has tripped after 3 failures",
+            "goes back to hello:1: too many failed"
+        ]
     );
 }
 

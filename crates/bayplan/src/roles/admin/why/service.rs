@@ -291,6 +291,7 @@ fn deployment(seen: &Seen<'_>, asked: &Deployment, progress: &DeploymentState) -
         "reason": progress.reason,
         "failures": progress.failures,
         "threshold": breaker.map(|_| progress.failure_threshold),
+        "breakerTriggered": progress.breaker_triggered,
     })
 }
 
