@@ -8,7 +8,7 @@ import pytest
 
 from ecs import FOREVER, container
 from instance import eventually
-from services import WITHIN, runtime_pid
+from services import WITHIN, Services, runtime_pid
 
 
 def waiter(services, name, kind):
@@ -295,3 +295,22 @@ def test_a_cluster_with_services_is_not_deleted(services, refused):
     services.create(services.task(), 0, cluster="full")
     with refused("ClusterContainsServicesException"):
         services.ecs.delete_cluster(cluster="full")
+
+
+# Taken down.
+
+
+def test_taking_bayplan_down_starts_nothing_in_the_place_of_what_it_stops(another):
+    services = Services(another("--healthy-after", "1").instance)
+    name = services.created(count=3)
+    before = services.arns(name)
+    services.instance.down(purge=False)
+    services.instance.up("--healthy-after", "1")
+    services.reconnect()
+    services.steady(name)
+    assert not before & services.arns(name)
+    ever = before | services.arns(name)
+    stopped = {task["taskArn"]: task["stoppedReason"] for task in services.tasks(name, status="STOPPED")}
+    assert stopped == dict.fromkeys(before, "Bayplan was taken down")
+    said = " ".join(event["message"] for event in services.show(name)["events"])
+    assert said.count("(task ") == len(ever), said

@@ -19,6 +19,7 @@ use records::Records;
 use serde_json::{Value, json};
 use session::server::Sessions;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, tonic::Status>;
 
@@ -30,6 +31,8 @@ pub(crate) struct Admin {
     records: Records,
     sessions: Arc<Sessions>,
     scope: Scope,
+    /// Whether Bayplan goes down, and so no service is to start anything.
+    going_down: watch::Sender<bool>,
 }
 
 /// An answer that is no success: the command line shows its words.
@@ -46,8 +49,13 @@ impl Refusal {
 }
 
 impl Admin {
-    pub(crate) fn new(records: Records, sessions: Arc<Sessions>, scope: Scope) -> Self {
-        Self { records, sessions, scope }
+    pub(crate) fn new(
+        records: Records,
+        sessions: Arc<Sessions>,
+        scope: Scope,
+        going_down: watch::Sender<bool>,
+    ) -> Self {
+        Self { records, sessions, scope, going_down }
     }
 
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {

@@ -194,7 +194,7 @@ pub struct DeploymentState {
     pub set: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
-    /// Failures that the circuit breaker counts.
+    /// Failures that the circuit breaker counts; those of a rollback have a count of their own.
     #[serde(default)]
     pub failures: u32,
     /// At how many it trips.
@@ -236,12 +236,30 @@ impl DeploymentStatus {
     }
 }
 
+impl DeploymentState {
+    /// The count that another failure raises: the deployment's, or once it goes back its rollback's.
+    pub fn counting(&mut self) -> &mut u32 {
+        match &mut self.rollback {
+            Some(rollback) => &mut rollback.failures,
+            None => &mut self.failures,
+        }
+    }
+
+    /// What counts towards the circuit breaker's threshold now.
+    pub fn counted(&self) -> u32 {
+        self.rollback.as_ref().map_or(self.failures, |rollback| rollback.failures)
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Rollback {
     pub reason: String,
     pub started_at: Timestamp,
     /// Where it goes back to.
     pub revision: Arc<str>,
+    /// Its own failures. Those of the deployment that it goes back from stay what they were.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// One hook at one stage of one deployment.

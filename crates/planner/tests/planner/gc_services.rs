@@ -224,7 +224,7 @@ fn a_revision_stays_while_anything_names_it() {
     ended(&mut town, "d2", at(0), at(0), "r2");
     town.put_task_set("ecs-svc/9", 0, false);
     let key = (id(), Arc::from("d1"));
-    let rollback = Some(Rollback { reason: "it failed".into(), started_at: at(0), revision: "r3".into() });
+    let rollback = Some(Rollback { reason: "it failed".into(), started_at: at(0), revision: "r3".into(), failures: 0 });
     let state = DeploymentState { rollback, ..(*town.world.snapshot.deployment_states[&key].value).clone() };
     let state = town.world.versioned(state);
     town.world.snapshot.deployment_states.insert(key, state);

@@ -69,6 +69,25 @@ fn a_deployment_that_fails_is_rolled_back_by_its_circuit_breaker() {
     assert_eq!(town.progress().status, DeploymentStatus::RollbackSuccessful);
     assert_eq!(town.state().primary().unwrap().revision.as_ref(), "r1");
     assert_eq!(town.serving("ecs-svc/1"), 2, "the old tasks never stopped");
+    assert_eq!(
+        (town.progress().failures, town.progress().failure_threshold),
+        (4, 3),
+        "what it failed of stays to be seen"
+    );
+}
+
+#[test]
+fn a_rollback_counts_its_own_failures_and_fails_by_them() {
+    let configuration = DeploymentConfiguration { breaker: breaker(true, None), ..rolling(100, 0) };
+    let mut town = steady(2, configuration);
+    town.deploy("r2", Fate::NeverStarts);
+    // What ran before does not come up again either.
+    town.change_fate("r1", Fate::NeverStarts);
+    town.pass(300);
+    let progress = town.progress();
+    assert_eq!(progress.status, DeploymentStatus::RollbackFailed, "{}", town.story);
+    // Two tasks are started at a time.
+    assert_eq!((progress.failures, progress.rollback.unwrap().failures), (4, 4));
 }
 
 #[test]

@@ -161,6 +161,11 @@ impl Town {
         self.note(&format!("a deployment of {revision} is asked for"));
     }
 
+    /// What becomes of tasks of a revision from now on.
+    pub(crate) fn change_fate(&mut self, revision: &str, fate: Fate) {
+        self.fates.insert(revision.into(), fate);
+    }
+
     fn change_deployment(&mut self, change: impl FnOnce(&mut Deployment)) {
         let key = (id(), self.service().deployment.clone().unwrap());
         let mut deployment = (*self.world.snapshot.deployments[&key].value).clone();

@@ -78,7 +78,8 @@ async fn one_that_went_back_says_why_and_where_to() {
             progress.reason = Some("because".to_owned());
             progress.breaker_triggered = true;
             progress.finished_at = Some(later(9000));
-            let rollback = Rollback { reason: "because".to_owned(), started_at: later(1000), revision: "17".into() };
+            let rollback =
+                Rollback { reason: "because".to_owned(), started_at: later(1000), revision: "17".into(), failures: 1 };
             progress.rollback = Some(rollback);
         })
         .await;

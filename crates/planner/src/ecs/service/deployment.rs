@@ -117,7 +117,7 @@ impl Planning<'_> {
         let threshold = breaker_threshold(deployment, self.desired());
         let state = self.current_progress()?;
         state.failure_threshold = threshold;
-        if progress.failures < threshold {
+        if progress.counted() < threshold {
             return None;
         }
         state.breaker_triggered = true;
@@ -201,8 +201,7 @@ impl Planning<'_> {
         let Some(progress) = self.current_progress() else { return };
         progress.status = DeploymentStatus::RollbackInProgress;
         progress.reason = Some(failure.reason.clone());
-        progress.rollback = Some(Rollback { reason: failure.reason.clone(), started_at: now, revision });
-        progress.failures = 0;
+        progress.rollback = Some(Rollback { reason: failure.reason.clone(), started_at: now, revision, failures: 0 });
         progress.set = to;
         progress.weight_permille = 0;
         progress.stage_since = now;

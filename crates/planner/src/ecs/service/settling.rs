@@ -54,7 +54,8 @@ impl Planning<'_> {
         }
         fail_once_more(&mut self.state.throttle, now);
         if let Some(progress) = self.current_progress().filter(|progress| &*progress.set == set) {
-            progress.failures = progress.failures.saturating_add(1);
+            let count = progress.counting();
+            *count = count.saturating_add(1);
         }
         if self.state.throttle.failures >= TELL_FROM && !self.state.throttle.told {
             self.state.throttle.told = true;
@@ -81,7 +82,7 @@ impl Planning<'_> {
                 set.failed_tasks = 0;
             }
             if let Some(progress) = self.current_progress().filter(|progress| counts_anew && progress.set == id) {
-                progress.failures = 0;
+                *progress.counting() = 0;
             }
         }
     }

@@ -222,7 +222,7 @@ fn a_rollback_says_where_it_goes() {
     let mut world = World::begun();
     world.progress(|progress| {
         progress.rollback =
-            Some(Rollback { reason: "too many failed".into(), started_at: at(1), revision: "r1".into() });
+            Some(Rollback { reason: "too many failed".into(), started_at: at(1), revision: "r1".into(), failures: 0 });
     });
     assert_eq!(seen(&world).rollback.unwrap().to.task_definition, "hello:1");
 }
