@@ -1,6 +1,7 @@
 //! Typed names of everything that has one; how they are spelled as store keys or ARNs is decided in other rooms.
 
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -45,8 +46,37 @@ text_id! {
     SpecHash
 }
 
+/// Compares names of which most are the very same one, as with what many records have in common: then without reading them.
+pub(crate) fn compare(one: &Arc<str>, other: &Arc<str>) -> Ordering {
+    if Arc::ptr_eq(one, other) { Ordering::Equal } else { one.cmp(other) }
+}
+
+macro_rules! ordered {
+    ($name:ty, |$one:ident, $other:ident| $compare:expr) => {
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                let ($one, $other) = (self, other);
+                $compare
+            }
+        }
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+    };
+}
+
+ordered!(Scope, |one, other| compare(&one.account, &other.account).then_with(|| compare(&one.region, &other.region)));
+ordered!(ClusterId, |one, other| one.scope.cmp(&other.scope).then_with(|| compare(&one.name, &other.name)));
+ordered!(ServiceId, |one, other| one.cluster.cmp(&other.cluster).then_with(|| compare(&one.name, &other.name)));
+ordered!(UnitName, |one, other| {
+    let (UnitName::EcsTask { cluster, id }, UnitName::EcsTask { cluster: others, id: other }) = (one, other);
+    cluster.cmp(others).then_with(|| compare(id, other))
+});
+
 /// The tenant scope of AWS objects: one account in one region.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 pub struct Scope {
     pub account: Arc<str>,
     pub region: Arc<str>,
@@ -59,7 +89,7 @@ impl Scope {
 }
 
 /// An ECS cluster by name, within its scope.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 pub struct ClusterId {
     pub scope: Scope,
     pub name: Arc<str>,
@@ -74,14 +104,14 @@ pub struct TaskDefinitionId {
 }
 
 /// An ECS service by name, within its cluster.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 pub struct ServiceId {
     pub cluster: ClusterId,
     pub name: Arc<str>,
 }
 
 /// The API name under which a Unit's record lies.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 pub enum UnitName {
     EcsTask { cluster: ClusterId, id: Arc<str> },
 }

@@ -206,6 +206,7 @@ impl Snapshot {
     /// Writes, replaces or deletes one Unit and keeps every index over Units right. Its spec is there already, and stays as
     /// long as it does.
     pub fn set_unit(&mut self, name: &UnitName, next: Option<Versioned<Unit>>) {
+        let name = &self.with_shared_cluster(name);
         let next_unit = next.as_ref().map(|unit| unit.value.clone());
         let old = match next {
             Some(unit) => self.units.insert(name.clone(), unit),
@@ -218,12 +219,19 @@ impl Snapshot {
         let has = next.filter(|unit| unit.holds_resources());
         if had.map(holding_of) != has.map(holding_of) {
             if let Some(unit) = had {
-                self.release(unit);
+                self.release(name, unit);
             }
             if let Some(unit) = has {
-                self.take(unit);
+                self.take(name, unit);
             }
         }
+    }
+
+    /// The same name, made of the very strings that its cluster's record lies under, which makes comparing names quick.
+    fn with_shared_cluster(&self, name: &UnitName) -> UnitName {
+        let UnitName::EcsTask { cluster, id } = name;
+        let shared = self.clusters.get_key_value(cluster).map_or(cluster, |(shared, _)| shared);
+        UnitName::EcsTask { cluster: shared.clone(), id: id.clone() }
     }
 
     fn index_record(&mut self, name: &UnitName, old: Option<&Unit>, next: Option<&Unit>) {
@@ -253,30 +261,30 @@ impl Snapshot {
         update(&mut self.ended, (old, next), ended, |at| (at, name.clone()));
     }
 
-    fn take(&mut self, unit: &Unit) {
+    fn take(&mut self, name: &UnitName, unit: &Unit) {
         let Some(node) = unit.placement.node() else { return };
         let slot = self.fleet.slot_for(node);
-        self.by_node.insert((slot, unit.name.clone()));
+        self.by_node.insert((slot, name.clone()));
         for address in held_addresses(unit) {
             self.addresses.insert(address, unit.uid.clone());
         }
         self.fleet.take(slot, self.specs.get(&unit.spec).map(|spec| &*spec.value));
-        self.fleet.join(slot, group_of(unit));
+        self.fleet.join(slot, group_of(name, unit));
     }
 
-    fn release(&mut self, unit: &Unit) {
+    fn release(&mut self, name: &UnitName, unit: &Unit) {
         let Some(slot) = unit.placement.node().and_then(|node| self.fleet.slot(node)) else { return };
-        self.by_node.remove(&(slot, unit.name.clone()));
+        self.by_node.remove(&(slot, name.clone()));
         for address in held_addresses(unit) {
             self.addresses.remove(&address);
         }
-        self.fleet.leave(slot, &group_of(unit));
+        self.fleet.leave(slot, &group_of(name, unit));
         self.fleet.release(slot, self.specs.get(&unit.spec).map(|spec| &*spec.value));
     }
 
     /// Writes, replaces or deletes one node and keeps every index over nodes right.
     pub fn set_node(&mut self, id: &NodeId, next: Option<Versioned<Node>>) {
-        let groups: BTreeSet<_> = self.units_of_node(id).map(|unit| group_of(unit)).collect();
+        let groups: BTreeSet<_> = self.units_of_node(id).map(|unit| group_of(&unit.name, unit)).collect();
         let slot = self.fleet.slot_for(id);
         self.fleet.set_node(slot, next.as_ref().map(|node| node.value.clone()), groups);
         match next {
@@ -343,8 +351,8 @@ fn holding_of(unit: &Unit) -> (&Placement, &SpecHash, &str) {
     (&unit.placement, &unit.spec, &unit.scheduling.group)
 }
 
-fn group_of(unit: &Unit) -> (ClusterId, Arc<str>) {
-    (unit.name.cluster().clone(), unit.scheduling.group.clone())
+fn group_of(name: &UnitName, unit: &Unit) -> (ClusterId, Arc<str>) {
+    (name.cluster().clone(), unit.scheduling.group.clone())
 }
 
 /// When a Unit came to its end; None while it may still run. One that was to stop before it had a node ended then.

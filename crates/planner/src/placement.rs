@@ -14,7 +14,7 @@ mod refusal;
 
 use field::Field;
 use filter::Demand;
-use model::unit::{Placement, Refusal, Unit};
+use model::unit::{Placement, Refusal, Strategy, Unit};
 use model::{NodeId, Snapshot, Timestamp, UnitName, Versioned};
 use rand::Rng;
 use std::collections::BTreeSet;
@@ -163,6 +163,9 @@ fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, 
         return Answer::Wait(refuse(unit, refusal::without_nodes()));
     };
     let demand = Demand::new(field, unit, spec);
+    if unit.scheduling.strategy.iter().any(|strategy| matches!(strategy, Strategy::Binpack { .. })) {
+        field.sort();
+    }
     let decided = rank::choose(field, &demand, rng)
         .ok_or(None)
         .and_then(|node| address::allocate(field, &demand, rng).map(|addresses| (node, addresses)).map_err(Some));
@@ -184,6 +187,7 @@ fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, 
             })
         }
         Err(no_address) => {
+            field.sort();
             let refused = refuse(unit, refusal::explain(field, &demand, no_address));
             if unit.scheduling.wait_for_room { Answer::Wait(refused) } else { Answer::Refuse(refused) }
         }

@@ -60,7 +60,7 @@ pub(super) const PURE: &[&str] = &["model", "policy", "planner", "aws-api"];
 
 /// The only foreign crates that a pure crate may name: none of them opens, waits or knows the time by itself.
 const PURE_MAY_USE: &[&str] =
-    &["base64", "imbl", "indexmap", "jiff", "rand", "regex", "serde", "serde_json", "thiserror"];
+    &["base64", "foldhash", "imbl", "indexmap", "jiff", "rand", "regex", "serde", "serde_json", "thiserror"];
 
 pub(super) fn check(packages: &[Package]) -> Vec<Problem> {
     packages.iter().flat_map(of_package).collect()

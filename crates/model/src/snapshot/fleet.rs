@@ -24,7 +24,8 @@ use crate::quantity::{Cpu, Memory};
 use crate::unit::UnitSpec;
 use crate::unit::spec::{Protocol, Reserve};
 use class::Classes;
-use imbl::{HashMap, OrdMap, OrdSet, Vector};
+use foldhash::fast::RandomState;
+use imbl::{GenericHashMap, OrdMap, OrdSet, Vector};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -40,6 +41,9 @@ impl Slot {
         Slot(self.0.saturating_add(1))
     }
 }
+
+/// Names of things that Bayplan itself admits are hashed; nobody gains by making them collide that could not overfill it anyway.
+type HashMap<K, V> = GenericHashMap<K, V, RandomState, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// The group of a cluster's Units that are counted together.
 pub(super) type GroupId = (ClusterId, Arc<str>);
@@ -162,7 +166,14 @@ impl Fleet {
 
     /// Hands out what a Unit reserves, and its host ports.
     pub fn take(&mut self, slot: Slot, spec: Option<&UnitSpec>) {
-        let reserve = reserve_of(spec);
+        let before = self.take_unsorted(slot, spec);
+        self.sort(slot, before);
+    }
+
+    /// The same, but the orders still have the node at what it had free before, which is returned: until [`Fleet::sort`], a walk
+    /// along them finds all nodes with room and some that have none any more.
+    pub fn take_unsorted(&mut self, slot: Slot, spec: Option<&UnitSpec>) -> (Cpu, Memory) {
+        let (before, reserve) = (self.free(slot), reserve_of(spec));
         self.change_use(slot, |used| NodeUse {
             cpu: used.cpu.saturating_add(reserve.cpu),
             memory: used.memory.saturating_add(reserve.memory),
@@ -171,16 +182,18 @@ impl Fleet {
         for (port, protocol) in spec.into_iter().flat_map(UnitSpec::fixed_host_ports) {
             self.ports.insert((slot, port, protocol));
         }
+        before
     }
 
     /// Takes back what [`Fleet::take`] handed out.
     pub fn release(&mut self, slot: Slot, spec: Option<&UnitSpec>) {
-        let reserve = reserve_of(spec);
+        let (before, reserve) = (self.free(slot), reserve_of(spec));
         self.change_use(slot, |used| NodeUse {
             cpu: used.cpu.saturating_sub(reserve.cpu),
             memory: used.memory.saturating_sub(reserve.memory),
             units: used.units.saturating_sub(1),
         });
+        self.sort(slot, before);
         for (port, protocol) in spec.into_iter().flat_map(UnitSpec::fixed_host_ports) {
             self.ports.remove(&(slot, port, protocol));
         }
@@ -188,20 +201,21 @@ impl Fleet {
     }
 
     fn change_use(&mut self, slot: Slot, change: impl FnOnce(NodeUse) -> NodeUse) {
-        let before = self.used(slot);
-        let after = change(before);
+        let after = change(self.used(slot));
         if after.units == 0 {
             self.used.remove(&slot)
         } else {
             self.used.insert(slot, after)
         };
-        let Some(seat) = self.seats.get(slot.0 as usize).filter(|seat| seat.offered()) else { return };
-        let (from, to) = (seat.free(before), seat.free(after));
-        if from != to {
-            for &class in &seat.classes {
-                self.by_cpu.change(class, slot, from, to);
-                self.by_memory.change(class, slot, (from.1, from.0), (to.1, to.0));
-            }
+    }
+
+    /// Moves a node in the orders from what it had free to what it has.
+    pub fn sort(&mut self, slot: Slot, from: (Cpu, Memory)) {
+        let to = self.free(slot);
+        let Some(seat) = self.seats.get(slot.0 as usize).filter(|seat| seat.offered() && from != to) else { return };
+        for &class in &seat.classes {
+            self.by_cpu.change(class, slot, from, to);
+            self.by_memory.change(class, slot, (from.1, from.0), (to.1, to.0));
         }
     }
 

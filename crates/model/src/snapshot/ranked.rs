@@ -189,8 +189,13 @@ impl<K: Ord + Copy, W: Ord + Copy> Tree<K, W> {
             },
             Tree::Branch(children) => {
                 let place = child_of(children, &key);
-                let old = Arc::make_mut(&mut children[place].tree).insert(key, weight);
-                settle(children, place);
+                let child = &mut children[place];
+                let old = Arc::make_mut(&mut child.tree).insert(key, weight);
+                if child.tree.width() > WIDEST {
+                    settle(children, place);
+                } else {
+                    child.inserted(key, weight, old);
+                }
                 old
             }
         }
@@ -201,9 +206,14 @@ impl<K: Ord + Copy, W: Ord + Copy> Tree<K, W> {
             Tree::Leaf(entries) => find(entries, key).ok().map(|place| entries.remove(place).1),
             Tree::Branch(children) => {
                 let place = child_of(children, key);
-                let old = Arc::make_mut(&mut children[place].tree).remove(key);
-                settle(children, place);
-                old
+                let child = &mut children[place];
+                let old = Arc::make_mut(&mut child.tree).remove(key)?;
+                if child.tree.width() < NARROW {
+                    settle(children, place);
+                } else {
+                    child.removed(key, old);
+                }
+                Some(old)
             }
         }
     }
@@ -246,6 +256,24 @@ impl<K: Ord + Copy, W: Ord + Copy> Child<K, W> {
     fn of(tree: Arc<Tree<K, W>>) -> Self {
         let (first, len, most) = tree.sum();
         Child { first, len, most, tree }
+    }
+
+    /// Sums up after a key came, or had another weight: only what was the heaviest needs a look at the others.
+    fn inserted(&mut self, key: K, weight: W, old: Option<W>) {
+        if old == Some(self.most) && weight < self.most {
+            return self.sum_up();
+        }
+        self.first = self.first.min(key);
+        self.len += usize::from(old.is_none());
+        self.most = self.most.max(weight);
+    }
+
+    /// Sums up after a key went.
+    fn removed(&mut self, key: &K, weight: W) {
+        if self.first == *key || self.most == weight {
+            return self.sum_up();
+        }
+        self.len -= 1;
     }
 
     fn sum_up(&mut self) {

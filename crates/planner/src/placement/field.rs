@@ -6,18 +6,23 @@
 use super::address::Addresses;
 use super::filter::Demand;
 use super::lots::{Lots, Terms};
+use foldhash::fast::RandomState;
 use model::query::{Member, Query, Subject};
 use model::snapshot::fleet::{Attributes, Crowd, Fleet, Slot};
 use model::unit::spec::Protocol;
-use model::{ClusterId, NodeId, Snapshot, Timestamp};
-use std::collections::{HashMap, HashSet};
+use model::{ClusterId, Cpu, Memory, NodeId, Snapshot, Timestamp};
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 
 pub(super) struct Field<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// A copy of the snapshot's, in which the plan notes what it hands out.
     pub(super) fleet: Fleet,
+    /// Nodes that its orders still have where they were before this plan, with what they had free then.
+    unsorted: HashMap<Slot, (Cpu, Memory)>,
     crowds: Views<(&'a ClusterId, &'a str), Crowd>,
     lots: Views<Terms<'a>, Lots<'a>>,
     /// None for an expression that does not parse: no node satisfies it.
@@ -35,7 +40,7 @@ struct Views<K, V> {
 
 impl<K: std::hash::Hash + Eq, V> Views<K, V> {
     fn new() -> Self {
-        Self { numbers: HashMap::new(), views: Vec::new() }
+        Self { numbers: HashMap::default(), views: Vec::new() }
     }
 
     fn number(&mut self, key: K, make: impl FnOnce(&K) -> V) -> usize {
@@ -53,11 +58,12 @@ impl<'a> Field<'a> {
         Field {
             snapshot,
             fleet: snapshot.fleet().clone(),
+            unsorted: HashMap::default(),
             crowds: Views::new(),
             lots: Views::new(),
             queries: Views::new(),
             addresses: HashSet::new(),
-            given: HashMap::new(),
+            given: HashMap::default(),
         }
     }
 
@@ -122,9 +128,17 @@ impl<'a> Field<'a> {
         &self.lots.views[number]
     }
 
+    /// Makes the fleet's orders exact, for whom a superset of the nodes with room is not enough.
+    pub(super) fn sort(&mut self) {
+        for (slot, before) in self.unsorted.drain() {
+            self.fleet.sort(slot, before);
+        }
+    }
+
     /// Notes a binding, so that the Units after it see it.
     pub(super) fn hand_out(&mut self, demand: &Demand<'a>, slot: Slot, addresses: &Addresses) {
-        self.fleet.take(slot, Some(demand.spec));
+        let before = self.fleet.take_unsorted(slot, Some(demand.spec));
+        self.unsorted.entry(slot).or_insert(before);
         self.crowds.views[demand.crowd].add(slot, self.fleet.stand(slot));
         if demand.is_member() {
             let group = (demand.unit.name.cluster(), &*demand.scheduling.group);
