@@ -3,8 +3,8 @@
 use crate::safety::{NodeDice, a_node, a_world, add_node};
 use crate::world::{NOW, World, cluster};
 use model::snapshot::fleet::{ClassId, Fleet, Standing};
-use model::unit::Lifecycle;
 use model::unit::spec::Protocol;
+use model::unit::{Face, Lifecycle};
 use model::{Cpu, Memory, NodeId, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -118,7 +118,9 @@ fn indexes(snapshot: &Snapshot) -> String {
     for unit in snapshot.units.values() {
         let group = snapshot.units_of_group(unit.name.cluster(), &unit.scheduling.group).map(short).collect::<Vec<_>>();
         let address = unit.placement.address().map(|own| snapshot.address_taken(&own.address));
-        all += &format!("\n{} {group:?} {address:?} {}", short(unit), snapshot.spec_uses(&unit.spec));
+        let Face::Ecs(face) = &unit.face;
+        let uses = (snapshot.spec_uses(&unit.spec), snapshot.definition_uses(&face.task_definition));
+        all += &format!("\n{} {group:?} {address:?} {uses:?}", short(unit));
     }
     all
 }

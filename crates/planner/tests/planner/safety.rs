@@ -85,10 +85,25 @@ fn a_wish() -> impl proptest::strategy::Strategy<Value = Wish> {
 
 /// Up to eight nodes, Units placed by a former plan of which some run, and up to sixteen that await.
 pub(crate) fn a_world() -> impl proptest::strategy::Strategy<Value = World> {
-    (vec(a_node(), 0..8), vec((a_wish(), any::<bool>()), 0..12), vec(a_wish(), 0..16), any::<u64>()).prop_map(
-        |(nodes, former, awaiting, seed)| {
+    a_world_of(0..8, 0..12, 3)
+}
+
+/// More nodes than a search looks at one after the other, and Units enough to fill the better tiers.
+fn a_large_world() -> impl proptest::strategy::Strategy<Value = World> {
+    a_world_of(70..120, 40..80, 8)
+}
+
+/// `spare` bits of address for each subnet.
+fn a_world_of(
+    nodes: std::ops::Range<usize>,
+    former: std::ops::Range<usize>,
+    spare: u8,
+) -> impl proptest::strategy::Strategy<Value = World> {
+    let former = vec((a_wish(), any::<bool>()), former);
+    (vec(a_node(), nodes), former, vec(a_wish(), 0..16), any::<u64>()).prop_map(
+        move |(nodes, former, awaiting, seed)| {
             let mut world = World::new();
-            tighten(&mut world);
+            tighten(&mut world, spare);
             for (place, dice) in nodes.iter().enumerate() {
                 add_node(&mut world, place, dice);
             }
@@ -110,13 +125,13 @@ pub(crate) fn a_world() -> impl proptest::strategy::Strategy<Value = World> {
     )
 }
 
-/// Ranges of a few addresses, so that they run out: three in each subnet, eleven for containers.
-fn tighten(world: &mut World) {
+/// Ranges of 2^spare addresses, so that few run out: of eight, three are left in each subnet; containers have twice as many.
+fn tighten(world: &mut World, spare: u8) {
     let mut network = (*world.snapshot.networks[&crate::world::scope()].value).clone();
     for subnet in &mut network.subnets {
-        subnet.range = Range::new(subnet.range.base, 29);
+        subnet.range = Range::new(subnet.range.base, 32 - spare);
     }
-    network.container_range = Range::new(network.container_range.base, 28);
+    network.container_range = Range::new(network.container_range.base, 31 - spare);
     world.network(network);
 }
 
@@ -150,6 +165,27 @@ fn walk(mut world: World, plan: &Plan, mut see: impl FnMut(&Snapshot, &Answer)) 
         world.apply(answer);
     }
     world.snapshot
+}
+
+/// The answers that a naive look at every node does not give.
+fn wrong_answers(world: World, seed: u64) -> Vec<Answer> {
+    let plan = world.plan(seed);
+    let mut wrong = Vec::new();
+    walk(world, &plan, |before, answer| {
+        let unit = &before.units[answer.unit()];
+        let room = naive::has_addresses(before, unit);
+        let any = before.nodes.keys().any(|node: &NodeId| naive::takes(before, unit, node));
+        let right = match answer {
+            Answer::Bind(bind) => {
+                room && naive::takes(before, unit, &bind.node) && naive::is_best(before, unit, &bind.node)
+            }
+            Answer::Refuse(_) | Answer::Wait(_) => !(any && room),
+        };
+        if !right {
+            wrong.push(answer.clone());
+        }
+    });
+    wrong
 }
 
 proptest! {
@@ -232,21 +268,7 @@ proptest! {
         world in a_world(),
         seed: u64,
     ) {
-        let plan = world.plan(seed);
-        let mut wrong = Vec::new();
-        walk(world, &plan, |before, answer| {
-            let unit = &before.units[answer.unit()];
-            let room = naive::has_addresses(before, unit);
-            let any = before.nodes.keys().any(|node: &NodeId| naive::takes(before, unit, node));
-            let right = match answer {
-                Answer::Bind(bind) => room && naive::takes(before, unit, &bind.node) && naive::is_best(before, unit, &bind.node),
-                Answer::Refuse(_) | Answer::Wait(_) => !(any && room),
-            };
-            if !right {
-                wrong.push(answer.clone());
-            }
-        });
-        prop_assert_eq!(wrong, vec![]);
+        prop_assert_eq!(wrong_answers(world, seed), vec![]);
     }
 
     #[test]
@@ -301,5 +323,14 @@ proptest! {
         let awaiting = snapshot.awaiting_placement().count();
         let plan = World { snapshot }.plan(seed);
         prop_assert_eq!(plan.answers.len(), awaiting);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn so_it_is_among_more_nodes_than_a_search_looks_at(world in a_large_world(), seed: u64) {
+        prop_assert_eq!(wrong_answers(world, seed), vec![]);
     }
 }
