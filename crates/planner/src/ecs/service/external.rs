@@ -1,5 +1,6 @@
 //! Services whose deployments are somebody else's business, and services that are deleted.
 
+use super::members::Phase;
 use super::planning::Planning;
 use super::{deployment, words};
 use crate::rollout::Bounds;
@@ -29,7 +30,7 @@ impl Planning<'_> {
         // A deleted set is not replaced by anything: none of its tasks is waited for.
         let bounds = Bounds { desired: 0, ..Bounds::unbounded(total) };
         self.carry_out(&bounds, &wants);
-        let gone = |id: &Arc<str>| !self.members.iter().any(|member| member.set == id && member.takes_part());
+        let gone = |id: &Arc<str>| !self.members.iter().any(|member| member.set == id && member.phase != Phase::Over);
         let deleted: Vec<Arc<str>> =
             sets.iter().filter(|set| set.deleted_at.is_some() && gone(&set.id)).map(|set| set.id.clone()).collect();
         self.state.sets.retain(|set| !deleted.contains(&set.id));
@@ -78,7 +79,7 @@ impl Planning<'_> {
             self.say_stopped(&set, &places);
         }
         self.end_deployments("the service was deleted");
-        let is_over = self.members.iter().all(|member| member.phase == super::members::Phase::Over);
+        let is_over = self.members.iter().all(|member| member.phase == Phase::Over);
         let is_settled = self.members.iter().filter(|member| !member.unit.settled).count() <= self.plan.settle.len();
         if is_over && is_settled && self.plan.stop.is_empty() {
             self.state.sets.clear();
