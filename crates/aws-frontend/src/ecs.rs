@@ -11,6 +11,7 @@ mod continue_service_deployment;
 mod create_capacity_provider;
 pub(crate) mod create_cluster;
 pub(crate) mod create_service;
+pub(crate) mod create_task_set;
 mod default_cluster;
 mod delete_account_setting;
 mod delete_attributes;
@@ -18,6 +19,7 @@ mod delete_capacity_provider;
 mod delete_cluster;
 pub(crate) mod delete_service;
 mod delete_task_definitions;
+pub(crate) mod delete_task_set;
 mod deregister_container_instance;
 pub(crate) mod deregister_task_definition;
 mod describe_capacity_providers;
@@ -27,6 +29,7 @@ mod describe_service_deployments;
 mod describe_service_revisions;
 pub(crate) mod describe_services;
 pub(crate) mod describe_task_definition;
+mod describe_task_sets;
 pub(crate) mod describe_tasks;
 mod errors;
 mod get_task_protection;
@@ -67,7 +70,9 @@ mod update_cluster;
 mod update_cluster_settings;
 mod update_container_instances_state;
 pub(crate) mod update_service;
+pub(crate) mod update_service_primary_task_set;
 mod update_task_protection;
+pub(crate) mod update_task_set;
 
 pub use arn::service_deployment as service_deployment_arn;
 pub use default_cluster::ensure_default_cluster;
@@ -81,6 +86,9 @@ use aws_api::ecs;
 /// What a service cannot have yet.
 const SERVICES: &str = "Load balancers, service registries, Service Connect, VPC Lattice, gateways, EBS volumes, metrics, Lambda \
      hooks and the CODE_DEPLOY controller are refused. Deployment alarms are kept; there are no alarms that could go off.";
+
+/// What a task set cannot have yet.
+const TASK_SETS: &str = "Load balancers and service registries are refused.";
 
 /// The operations of ECS that are built.
 pub fn table() -> Table {
@@ -163,6 +171,14 @@ pub fn table() -> Table {
         .on::<ecs::ContinueServiceDeployment, _, _>(
             Status::Yes,
             continue_service_deployment::continue_service_deployment,
+        )
+        .on::<ecs::CreateTaskSet, _, _>(Status::Partial(TASK_SETS), create_task_set::create_task_set)
+        .on::<ecs::UpdateTaskSet, _, _>(Status::Yes, update_task_set::update_task_set)
+        .on::<ecs::DeleteTaskSet, _, _>(Status::Yes, delete_task_set::delete_task_set)
+        .on::<ecs::DescribeTaskSets, _, _>(Status::Yes, describe_task_sets::describe_task_sets)
+        .on::<ecs::UpdateServicePrimaryTaskSet, _, _>(
+            Status::Yes,
+            update_service_primary_task_set::update_service_primary_task_set,
         )
         .on::<ecs::ListServices, _, _>(Status::Yes, list_services::list_services)
         .on::<ecs::ListServicesByNamespace, _, _>(

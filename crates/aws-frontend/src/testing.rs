@@ -2,6 +2,7 @@
 
 pub(crate) mod scheduler;
 pub(crate) mod stage;
+pub(crate) mod task_sets;
 
 use crate::context::{Caller, Context, Frontend, Identity};
 use crate::ecs::describe_task_definition::{Reference, document};

@@ -3,9 +3,9 @@
 mod same;
 #[cfg(test)]
 mod tests;
-mod token;
 
 use super::run_task::{placing, request};
+use super::service::token::Token;
 use super::service::{self, Status, configuration, parameters, show};
 use super::task::{Tags, reference};
 use super::{capacity, commit, errors, service_admission, tags};
@@ -19,19 +19,19 @@ use model::snapshot::Versioned;
 use model::{ServiceId, Snapshot};
 use records::Draft;
 use std::sync::Arc;
-use token::Token;
 
 pub(crate) async fn create_service(
     context: Context,
     input: CreateServiceInput,
 ) -> Result<CreateServiceOutput, ServiceError> {
     check(&input)?;
-    let token = Token::read(&input)?;
+    let call = CreateServiceInput { client_token: None, cluster: None, ..input.clone() };
+    let token = Token::read(input.client_token.as_deref(), &call)?;
     let (created, snapshot) = commit::decide(context.records(), |snapshot, draft| {
         let cluster = reference::cluster(snapshot, context.scope(), input.cluster.as_deref())?;
         let made = Made::new(&context, snapshot, cluster, &input, token.as_ref())?;
         if let Some(token) = &token {
-            token.refuse_other_names(snapshot, &made.service.id)?;
+            refuse_other_names(snapshot, &made.service.id, token)?;
         }
         let seen = snapshot.services.get(&made.service.id);
         match seen.map(|seen| (seen, service::status(snapshot, seen))) {
@@ -51,6 +51,17 @@ pub(crate) async fn create_service(
     })
     .await?;
     Ok(CreateServiceOutput { service: Some(show::service(&snapshot, &created, Tags::Shown)) })
+}
+
+/// # Errors
+/// InvalidParameterException if a service of another name was made with the token.
+fn refuse_other_names(snapshot: &Snapshot, id: &ServiceId, token: &Token) -> Result<(), ServiceError> {
+    let of_cluster = service::of_cluster(snapshot, &id.cluster);
+    let mut others = of_cluster.filter(|other| other.id != *id && other.deleted_at.is_none());
+    match others.any(|other| token.agrees(other.client_token.as_ref()).is_some()) {
+        true => Err(errors::not_idempotent("service")),
+        false => Ok(()),
+    }
 }
 
 /// What can be said without looking anything up.

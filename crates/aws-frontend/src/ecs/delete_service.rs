@@ -126,6 +126,7 @@ mod tests {
             external_id: None,
             scale_bp: 0,
             tags: Default::default(),
+            client_token: None,
             deleted_at: None,
         };
         stage

@@ -40,13 +40,19 @@ pub(crate) fn service_deployment_not_found() -> ServiceError {
     ServiceError::of(&shapes::SERVICE_DEPLOYMENT_NOT_FOUND, message)
 }
 
+pub(crate) fn task_set_not_found() -> ServiceError {
+    let message = "The specified task set wasn't found. You can view your available task sets with DescribeTaskSets. Task \
+         sets are specific to each cluster, service and Region.";
+    ServiceError::of(&shapes::TASK_SET_NOT_FOUND, message)
+}
+
 pub(crate) fn namespace_not_found() -> ServiceError {
     ServiceError::of(&shapes::NAMESPACE_NOT_FOUND, "The specified namespace was not found.")
 }
 
-/// There is another service of the name, or one that was made with the token.
-pub(crate) fn not_idempotent() -> ServiceError {
-    invalid_parameter("Creation of service was not idempotent.")
+/// There is another one of the name, or one that was made with the token.
+pub(crate) fn not_idempotent(what: &str) -> ServiceError {
+    invalid_parameter(format!("Creation of {what} was not idempotent."))
 }
 
 /// The token was used for another call, which made `resources`.

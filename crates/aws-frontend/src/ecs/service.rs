@@ -6,9 +6,10 @@ mod deployments;
 pub(super) mod parameters;
 pub(super) mod rollout;
 pub(super) mod show;
-mod task_sets;
+pub(super) mod task_sets;
 #[cfg(test)]
 mod tests;
+pub(super) mod token;
 
 use super::{arn, capacity, errors};
 use crate::ids;

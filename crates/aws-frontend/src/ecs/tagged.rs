@@ -9,11 +9,12 @@ use aws_api::ecs::errors as shapes;
 use aws_protocol::ServiceError;
 use model::ecs::{
     CapacityProvider, Cluster, ClusterStatus, Membership, MembershipStatus, Service, Tags, TaskDefinition, TaskFace,
+    TaskSet,
 };
 use model::node::Node;
 use model::snapshot::Versioned;
 use model::unit::{Face, Unit};
-use model::{ClusterId, Scope, Snapshot, TaskDefinitionId};
+use model::{ClusterId, Scope, ServiceId, Snapshot, TaskDefinitionId};
 use records::{Draft, units};
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(super) enum Tagged<'s> {
     TaskDefinition(&'s Versioned<TaskDefinition>),
     CapacityProvider(&'s Versioned<CapacityProvider>),
     Service(&'s Versioned<Service>),
+    TaskSet { service: &'s Versioned<Service>, set: &'s Versioned<TaskSet> },
     Instance { cluster: &'s Versioned<Cluster>, node: &'s Node, membership: Arc<Membership> },
 }
 
@@ -68,7 +70,10 @@ impl<'s> Tagged<'s> {
                 let (cluster, _) = in_cluster()?;
                 service::find(snapshot, &cluster, arn).map(Tagged::Service).ok_or_else(|| not_found(arn))
             }
-            "task-set" => in_cluster().and(Err(not_found(arn))),
+            "task-set" => {
+                let (cluster, id) = in_cluster()?;
+                task_set(snapshot, &cluster, id).ok_or_else(|| not_found(arn))
+            }
             "capacity-provider" => {
                 let found = capacity_provider::active(snapshot, scope, name);
                 found.map(Tagged::CapacityProvider).map_err(|_| not_found(arn))
@@ -84,6 +89,7 @@ impl<'s> Tagged<'s> {
             Tagged::TaskDefinition(definition) => &definition.value.tags,
             Tagged::CapacityProvider(provider) => &provider.value.tags,
             Tagged::Service(service) => &service.value.tags,
+            Tagged::TaskSet { set, .. } => &set.value.tags,
             Tagged::Instance { membership, .. } => &membership.tags,
         }
     }
@@ -91,7 +97,7 @@ impl<'s> Tagged<'s> {
     /// Adds the replacement of its tags to a draft.
     ///
     /// # Errors
-    /// InvalidParameterException for a stopped task, a deleted service and a deregistered instance, which keep what they have.
+    /// InvalidParameterException for a stopped task, a deleted service or task set and a deregistered instance, which keep what they have.
     pub(super) fn write(&self, snapshot: &Snapshot, draft: &mut Draft, tags: Tags) -> Result<(), ServiceError> {
         match self {
             Tagged::Cluster(seen) => {
@@ -110,6 +116,14 @@ impl<'s> Tagged<'s> {
             }
             Tagged::Service(seen) => {
                 draft.update(&seen.id, seen, &Service { tags, ..(*seen.value).clone() });
+            }
+            Tagged::TaskSet { set, .. } if set.deleted_at.is_some() => {
+                let message = "The specified task set is draining. Specify an active task set and try again.";
+                return Err(errors::invalid_parameter(message));
+            }
+            Tagged::TaskSet { service, set } => {
+                let key = (service.id.clone(), set.id.clone());
+                draft.update(&key, set, &TaskSet { tags, ..(*set.value).clone() });
             }
             Tagged::Task(seen) if task::is_over(seen) => {
                 let message = "The specified task is stopped. Specify a running task and try again.";
@@ -142,6 +156,14 @@ fn active(cluster: &Versioned<Cluster>) -> Result<&Versioned<Cluster>, ServiceEr
             "The specified cluster is inactive. Specify an active cluster and try again.",
         )),
     }
+}
+
+/// Of `service/ecs-svc/number`.
+fn task_set<'s>(snapshot: &'s Snapshot, cluster: &ClusterId, name: &str) -> Option<Tagged<'s>> {
+    let (name, id) = name.split_once('/')?;
+    let service = snapshot.services.get(&ServiceId { cluster: cluster.clone(), name: name.into() })?;
+    let set = service::task_sets::find(snapshot, service, id)?;
+    Some(Tagged::TaskSet { service, set })
 }
 
 /// Of `family:revision`, whatever its status; a family alone names no resource.

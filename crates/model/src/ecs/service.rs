@@ -138,6 +138,9 @@ pub struct TaskSet {
     pub scale_bp: u32,
     #[serde(default)]
     pub tags: Tags,
+    /// As a service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_token: Option<(String, String)>,
     /// When it was deleted: its tasks are being stopped, or were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,

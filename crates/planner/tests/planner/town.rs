@@ -199,6 +199,7 @@ impl Town {
             external_id: None,
             scale_bp,
             tags: Default::default(),
+            client_token: None,
             deleted_at: deleted.then_some(self.now),
         });
         self.world.snapshot.task_sets.insert((id(), set.into()), record);

@@ -14,7 +14,7 @@ pub(super) fn check(
     made: &Made<'_>,
     token: Option<&Token>,
 ) -> Result<(), ServiceError> {
-    let by_token = token.and_then(|token| token.agrees(existing));
+    let by_token = token.and_then(|token| token.agrees(existing.client_token.as_ref()));
     let same = by_token.unwrap_or_else(|| {
         let revision = service::revision(snapshot, existing).map(|revision| &*revision.value);
         let wanted = made.first.as_ref().map(|first| &first.revision);
@@ -24,7 +24,7 @@ pub(super) fn check(
                 None => true,
             }
     });
-    if same { Ok(()) } else { Err(errors::not_idempotent()) }
+    if same { Ok(()) } else { Err(errors::not_idempotent("service")) }
 }
 
 /// All that a client says of a service.

@@ -45,7 +45,7 @@ pub(in crate::ecs) fn service(snapshot: &Snapshot, service: &Service, with: Tags
         platform_family: current.and_then(platform_family),
         task_definition: current.map(|revision| arn::task_definition(&revision.task_definition)),
         deployment_configuration: Some(configuration::show(&service.configuration, service.controller)),
-        task_sets: is_external.then(|| task_sets::all(snapshot, service, &by_set)),
+        task_sets: is_external.then(|| task_sets::all(snapshot, service, &by_set, with)),
         deployments: Some(deployments::show(snapshot, service, &sets, &by_set)),
         role_arn: service.role.clone(),
         events: Some(events(snapshot, service)),

@@ -134,6 +134,7 @@ async fn with_task_set() -> (Stage, String) {
         external_id: Some("mine".to_owned()),
         scale_bp: 3_000,
         tags: Default::default(),
+        client_token: None,
         deleted_at: None,
     };
     let external = Service {
@@ -199,6 +200,7 @@ async fn a_deleted_task_set_is_shown_until_its_tasks_have_gone() {
     let set = shown(&stage).await["taskSets"][0].clone();
     assert_eq!((&set["status"], &set["computedDesiredCount"]), (&json!("DRAINING"), &json!(0)));
     stage.advance(&task, Lifecycle::Stopped).await;
+    stage.let_task_sets_go("web").await;
     assert_eq!(shown(&stage).await["taskSets"], json!([]));
 }
 

@@ -49,7 +49,11 @@ async fn every_kind_of_resource_is_tagged_replaced_listed_and_untagged() {
     let definition = "arn:aws:ecs:us-east-1:000000000000:task-definition/web:1".to_owned();
     let service = json!({ "serviceName": "web", "taskDefinition": "web", "desiredCount": 0 });
     let service = stage.create_service(service).await.unwrap().service_arn.unwrap();
-    for arn in [CLUSTER.to_owned(), task, definition, service, instance_arn(&stage)] {
+    let external = json!({ "serviceName": "sets", "deploymentController": { "type": "EXTERNAL" } });
+    stage.create_service(external).await.unwrap();
+    let set = stage.create_task_set(json!({ "service": "sets", "taskDefinition": "web" })).await.unwrap();
+    let set = set.task_set_arn.unwrap();
+    for arn in [CLUSTER.to_owned(), task, definition, service, set, instance_arn(&stage)] {
         tag(&stage.context, &arn, json!([{ "key": "a", "value": "1" }, { "key": "b", "value": "2" }])).await.unwrap();
         tag(&stage.context, &arn, json!([{ "key": "b", "value": "3" }])).await.unwrap();
         let expected = [("a", "1"), ("b", "3")].map(|(k, v)| (k.to_owned(), v.to_owned()));
