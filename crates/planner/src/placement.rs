@@ -162,6 +162,9 @@ fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, 
         // The record is broken, which the invariant checker reports; a later snapshot may hold the spec.
         return Answer::Wait(refuse(unit, refusal::without_nodes()));
     };
+    if let Some(refusal) = field.refused(unit) {
+        return unplaced(unit, refusal.clone());
+    }
     let demand = Demand::new(field, unit, spec);
     if unit.scheduling.strategy.iter().any(|strategy| matches!(strategy, Strategy::Binpack { .. })) {
         field.sort();
@@ -188,10 +191,17 @@ fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, 
         }
         Err(no_address) => {
             field.sort();
-            let refused = refuse(unit, refusal::explain(field, &demand, no_address));
-            if unit.scheduling.wait_for_room { Answer::Wait(refused) } else { Answer::Refuse(refused) }
+            let refusal = refusal::explain(field, &demand, no_address);
+            field.refuse(&demand, &refusal);
+            unplaced(unit, refusal)
         }
     }
+}
+
+/// The answer to a Unit that no node takes.
+fn unplaced(unit: &Versioned<Unit>, refusal: Refusal) -> Answer {
+    let refused = refuse(unit, refusal);
+    if unit.scheduling.wait_for_room { Answer::Wait(refused) } else { Answer::Refuse(refused) }
 }
 
 fn refuse(unit: &Versioned<Unit>, refusal: Refusal) -> Refuse {

@@ -110,7 +110,7 @@ impl fmt::Display for Shortage {
 }
 
 /// What placement respects besides a Unit's spec.
-#[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 pub struct Scheduling {
     pub capacity: Capacity,
     /// Units of one group are kept apart or spread among each other.
@@ -147,7 +147,7 @@ pub enum Capacity {
     ServerlessSpot,
 }
 
-#[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Constraint {
     /// No two Units of the group on one node.
@@ -156,7 +156,7 @@ pub enum Constraint {
     MemberOf { expression: String },
 }
 
-#[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Strategy {
     Random,
@@ -169,7 +169,7 @@ pub enum Strategy {
     },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum BinpackBy {
     Cpu,

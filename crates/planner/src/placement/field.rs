@@ -10,7 +10,8 @@ use foldhash::fast::RandomState;
 use model::query::{Member, Query, Subject};
 use model::snapshot::fleet::{Attributes, Crowd, Fleet, Slot};
 use model::unit::spec::Protocol;
-use model::{ClusterId, Cpu, Memory, NodeId, Snapshot, Timestamp};
+use model::unit::{Refusal, Scheduling, Unit};
+use model::{ClusterId, Cpu, Memory, NodeId, Snapshot, SpecHash, Timestamp};
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -28,9 +29,14 @@ pub(super) struct Field<'a> {
     /// None for an expression that does not parse: no node satisfies it.
     queries: Views<&'a str, Option<Query>>,
     addresses: HashSet<Ipv4Addr>,
+    /// What no node took: as a plan only hands out, none takes it later in the plan either.
+    refused: HashMap<Wish<'a>, Refusal>,
     /// Clusters and groups of the Units that this plan gave to container instances.
     given: HashMap<Slot, Vec<(&'a ClusterId, &'a str)>>,
 }
+
+/// All that placement knows of a Unit.
+type Wish<'a> = (&'a ClusterId, &'a SpecHash, &'a Scheduling);
 
 /// What was made once and is asked for by number.
 struct Views<K, V> {
@@ -63,6 +69,7 @@ impl<'a> Field<'a> {
             lots: Views::new(),
             queries: Views::new(),
             addresses: HashSet::new(),
+            refused: HashMap::default(),
             given: HashMap::default(),
         }
     }
@@ -128,6 +135,18 @@ impl<'a> Field<'a> {
         &self.lots.views[number]
     }
 
+    /// Why no node takes a Unit, if this plan has found that out of one with the same wishes.
+    pub(super) fn refused(&self, unit: &'a Unit) -> Option<&Refusal> {
+        self.refused.get(&wish(unit))
+    }
+
+    /// Remembers that no node takes a Unit, unless what other Units are given may change that.
+    pub(super) fn refuse(&mut self, demand: &Demand<'a>, refusal: &Refusal) {
+        if !demand.asks_each_node() {
+            self.refused.insert(wish(demand.unit), refusal.clone());
+        }
+    }
+
     /// Makes the fleet's orders exact, for whom a superset of the nodes with room is not enough.
     pub(super) fn sort(&mut self) {
         for (slot, before) in self.unsorted.drain() {
@@ -146,6 +165,10 @@ impl<'a> Field<'a> {
         }
         self.addresses.extend(addresses.all());
     }
+}
+
+fn wish(unit: &Unit) -> Wish<'_> {
+    (unit.name.cluster(), &unit.spec, &unit.scheduling)
 }
 
 fn satisfy(queries: &[Option<Query>], query: usize, attributes: &Attributes) -> bool {

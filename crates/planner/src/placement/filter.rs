@@ -126,6 +126,11 @@ impl<'a> Demand<'a> {
         self.cluster.is_some()
     }
 
+    /// Whether it has a constraint that is about more than a node's attributes.
+    pub(super) fn asks_each_node(&self) -> bool {
+        self.constraints.iter().any(|check| matches!(check, Check::Node(_)))
+    }
+
     pub(super) fn reserve(&self) -> Reserve {
         self.spec.reserve
     }
