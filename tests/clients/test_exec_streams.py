@@ -68,9 +68,11 @@ def test_it_ends_with_its_container(aws, bayplan):
 
 
 def test_in_a_task_that_has_stopped_it_says_so(aws, bayplan):
-    arn = aws.finished("exit 0")["taskArn"]
+    arn = aws.finished("exit 42")["taskArn"]
     done = bayplan.exec(arn, "true", check=False)
-    assert done.returncode != 0 and "not running" in done.stderr
+    assert done.returncode == 1 and "not running" in done.stderr
+    assert "Essential container in task exited" in done.stderr and "exit code 42" in done.stderr
+    assert "bayplan logs" in done.stderr and "bayplan why" in done.stderr
 
 
 def test_in_a_container_that_is_not_there_it_names_it(bayplan, task):

@@ -1,5 +1,6 @@
 //! One connection to a Unit's supervisor: calls with descriptors, and its events; decides nothing.
 
+use crate::directory::random_u32;
 use runtime::protocol::{self, Body, Event, Failure, FrameError, Reply, Request, State, ToAgent, ToSupervisor};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -101,7 +102,9 @@ struct Pump {
 
 impl Pump {
     fn new(stream: UnixStream, events: mpsc::Sender<Event>) -> Self {
-        Self { stream, events, waiting: HashMap::new(), next_id: 1, buffer: Vec::new(), descriptors: VecDeque::new() }
+        // What a former agent asked may still be answered, here: it must not be taken for an answer to this one.
+        let next_id = u64::from(random_u32()) << 24;
+        Self { stream, events, waiting: HashMap::new(), next_id, buffer: Vec::new(), descriptors: VecDeque::new() }
     }
 
     async fn run(mut self, mut calls: mpsc::Receiver<Call>) {

@@ -58,7 +58,7 @@ async fn exec(
     out: &Out,
     incoming: &mut tonic::Streaming<Frame>,
 ) -> Result<i32, String> {
-    let unit = node.directory.follow(&request.unit).ok_or("the task is not running on this node")?;
+    let unit = node.directory.follow(&request.unit).ok_or("the task is not running; `bayplan why` says why")?;
     let entry = unit.borrow().clone();
     let (container, attempt) = choose(&entry, request.container.as_deref())?;
     let (exec, ended) = node.directory.begin_exec(&request.unit);

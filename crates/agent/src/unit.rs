@@ -183,7 +183,7 @@ impl Actor {
             }
         };
         tokio::select! {
-            control = self.control.recv() => self.told(control),
+            control = next(&mut self.control) => self.told(control),
             event = event => match event {
                 Some(event) => self.happened(event).await,
                 None => self.supervisor_died(),
@@ -192,18 +192,16 @@ impl Actor {
         }
     }
 
-    fn told(&mut self, control: Option<Control>) {
+    fn told(&mut self, control: Control) {
         match control {
-            Some(Control::Assigned(next)) => {
+            Control::Assigned(next) => {
                 if next.revision > self.journal.assignment.revision {
                     self.journal.assignment.unit = next.unit;
                     self.journal.assignment.revision = next.revision;
                 }
             }
-            Some(Control::Gone) => self.gone = true,
-            Some(Control::Settled) => {}
-            // The node's loop has ended, and this task with it in a moment.
-            None => self.control = never(),
+            Control::Gone => self.gone = true,
+            Control::Settled => {}
         }
     }
 
@@ -215,9 +213,9 @@ impl Actor {
     /// Waits until the end is stored, then forgets the Unit's run folder.
     async fn settle(mut self) {
         while !self.gone {
-            match self.control.recv().await {
-                Some(Control::Settled | Control::Gone) | None => break,
-                Some(Control::Assigned(_)) => {}
+            match next(&mut self.control).await {
+                Control::Settled | Control::Gone => break,
+                Control::Assigned(_) => {}
             }
         }
         if let Err(error) = std::fs::remove_dir_all(&self.dir) {
@@ -238,11 +236,13 @@ impl Actor {
     }
 }
 
-/// A channel on which nothing ever comes.
-fn never<T>() -> mpsc::Receiver<T> {
-    let (sender, receiver) = mpsc::channel(1);
-    std::mem::forget(sender);
-    receiver
+/// What the node's loop says next. A loop that has ended says nothing more: this task ends with it in a moment, and until then
+/// its silence must not pass for a word.
+async fn next(control: &mut mpsc::Receiver<Control>) -> Control {
+    match control.recv().await {
+        Some(control) => control,
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use image::StoredImage;
 use model::unit::spec::{ContainerSpec, NamespaceScope, NetworkMode};
 use model::unit::{ContainerState, StopCause};
 use runtime::launch::{Launch, launch};
-use runtime::protocol::{Event, Request, State, Status};
+use runtime::protocol::{Event, Reply, Request, State, Status};
 use runtime::spec::{SandboxSpec, UnitNet};
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
@@ -15,11 +15,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use tokio::time::{Duration, Instant};
-
-/// How long a container may be on its way from made to running, and how often to look whether it has arrived.
-const START: Duration = Duration::from_secs(10);
-const START_POLL: Duration = Duration::from_millis(2);
 
 /// What every start needs; found again after a crash.
 pub(super) struct Prepared {
@@ -224,17 +219,21 @@ impl Actor {
 }
 
 /// A supervisor that a former agent has left, once none of its containers is between made and running: whether such a one
-/// runs is not known yet, and it must not be started twice.
+/// runs is not known yet, and it must not be started twice. To ask for the same start again is how its outcome is heard.
 async fn find(run_dir: &Path) -> Result<(Link, State, mpsc::Receiver<Event>), LinkError> {
-    let deadline = Instant::now() + START;
-    loop {
-        let (link, state, events) = Link::connect(run_dir).await?;
-        let starting = state.containers.iter().any(|c| matches!(c.status, Status::Starting));
-        if !starting || Instant::now() > deadline {
-            return Ok((link, state, events));
+    let (link, mut state, events) = Link::connect(run_dir).await?;
+    for known in state.containers.iter_mut().filter(|c| matches!(c.status, Status::Starting)) {
+        let again = Request::Start { container: known.container.clone(), attempt: known.attempt };
+        match link.call(again, Vec::new()).await {
+            Ok((Reply::Started { pid, started_at_unix_ms }, _)) => {
+                known.status = Status::Running { pid, started_at_unix_ms };
+            }
+            Err(LinkError::Failed(failure)) => known.status = Status::StartFailed(failure),
+            Ok(_) => return Err(LinkError::Gone),
+            Err(error) => return Err(error),
         }
-        tokio::time::sleep(START_POLL).await;
     }
+    Ok((link, state, events))
 }
 
 /// The supervisor detaches itself and outlives the agent; while the agent lives it is its parent and reaps it.
@@ -262,5 +261,74 @@ fn pinned(container: &ContainerSpec) -> Cow<'_, str> {
     match &container.image_digest {
         Some(digest) if !container.image.contains('@') => format!("{}@{digest}", container.image).into(),
         _ => container.image.as_str().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::protocol::{Body, ContainerState, Failure, FailureKind, ToAgent, ToSupervisor, decode, encode};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{UnixListener, UnixStream};
+
+    /// A supervisor's socket whose other end the test speaks.
+    struct Fake(UnixStream, Vec<u8>);
+
+    impl Fake {
+        async fn asked(&mut self) -> ToSupervisor {
+            loop {
+                if let Some(message) = decode(&mut self.1).unwrap() {
+                    return message;
+                }
+                assert!(self.0.read_buf(&mut self.1).await.unwrap() > 0, "the agent hung up");
+            }
+        }
+
+        async fn answer(&mut self, id: u64, result: Result<Reply, Failure>) {
+            let frame = encode(&ToAgent { body: Body::Reply { id, result }, fds: 0 }).unwrap();
+            self.0.write_all(&frame).await.unwrap();
+        }
+    }
+
+    fn starting(name: &str) -> ContainerState {
+        let spec = runtime::spec::ContainerSpec { name: name.to_owned(), ..runtime::spec::ContainerSpec::default() };
+        ContainerState {
+            container: name.to_owned(),
+            attempt: 2,
+            status: Status::Starting,
+            spec,
+            log: Default::default(),
+        }
+    }
+
+    /// What `find` gives where a former agent had begun to start `main` and asking for it again is answered so.
+    async fn found(outcome: Result<Reply, Failure>) -> Status {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join(runtime::launch::SOCKET_NAME)).unwrap();
+        let supervisor = async {
+            let mut fake = Fake(listener.accept().await.unwrap().0, Vec::new());
+            let hello = fake.asked().await;
+            let state = State { containers: vec![starting("main")], ..State::default() };
+            fake.answer(hello.id, Ok(Reply::State(Box::new(state)))).await;
+            let start = fake.asked().await;
+            assert_eq!(start.request, Request::Start { container: "main".to_owned(), attempt: 2 });
+            // The answer to what the former agent had asked: its ids are none of this one's.
+            fake.answer(1, Err(failure())).await;
+            fake.answer(start.id, outcome).await;
+            fake
+        };
+        let (_fake, found) = tokio::join!(supervisor, find(dir.path()));
+        found.unwrap().1.containers.remove(0).status
+    }
+
+    fn failure() -> Failure {
+        Failure { kind: FailureKind::CommandNotFound, message: "no such program".to_owned(), stage: None, errno: None }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_a_former_agent_had_begun_is_heard_of_from_the_supervisor() {
+        let started = Status::Running { pid: 7, started_at_unix_ms: 9 };
+        assert_eq!(found(Ok(Reply::Started { pid: 7, started_at_unix_ms: 9 })).await, started);
+        assert_eq!(found(Err(failure())).await, Status::StartFailed(failure()));
     }
 }

@@ -1,6 +1,6 @@
 //! Exec and logs: the connection is upgraded and carries the node's frames, each behind its length.
 
-use super::{Admin, Body, Refusal, find, full};
+use super::{Admin, Body, Refusal, find, full, why};
 use bytes::{Buf, BytesMut};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -53,7 +53,12 @@ impl Admin {
         let request: StreamRequest =
             serde_json::from_value(question).map_err(|e| Refusal(StatusCode::BAD_REQUEST, e.to_string()))?;
         let opened = match request {
-            StreamRequest::Exec(exec) => self.sessions.exec(&node, exec).await,
+            StreamRequest::Exec(exec) => {
+                if let Some(words) = why::not_running(unit) {
+                    return Err(Refusal(StatusCode::CONFLICT, words));
+                }
+                self.sessions.exec(&node, exec).await
+            }
             StreamRequest::Logs(logs) => {
                 if logs.follow {
                     self.begun(&unit.name).await;

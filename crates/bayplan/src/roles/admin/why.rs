@@ -3,6 +3,8 @@
 mod service;
 mod task;
 
+pub(super) use task::not_running;
+
 use super::find::Subject;
 use super::{Admin, Refusal, find};
 use model::unit::Unit;

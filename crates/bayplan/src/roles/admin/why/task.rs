@@ -121,8 +121,76 @@ pub(super) fn after_the_end(unit: &Unit, reason: &str) -> String {
     }
 }
 
+/// What a user who wants to look into a task is told when it has ended: why, with which codes, and what to do instead.
+pub(in super::super) fn not_running(unit: &Unit) -> Option<String> {
+    if unit.observed.lifecycle != Lifecycle::Stopped {
+        return None;
+    }
+    let reason = unit.observed.stop.as_ref().map_or("for no reason that is known", |stop| stop.reason.as_str());
+    let ends: Vec<String> = unit.observed.containers.iter().filter_map(end).collect();
+    let ends = if ends.is_empty() { String::new() } else { format!(" ({})", ends.join("; ")) };
+    let id = short(unit);
+    Some(format!(
+        "task {id} is not running. It has stopped: {}{ends}\nnext: bayplan logs {id} shows what it wrote, bayplan why {id} explains its end; run it again to look inside",
+        reason.trim_end_matches('.'),
+    ))
+}
+
+/// How a container ended, where that is known.
+fn end(container: &ContainerObserved) -> Option<String> {
+    let name = &container.name;
+    match (container.exit_code, &container.reason) {
+        (Some(code), _) if container.oom_killed => Some(format!("container {name}: exit code {code}, out of memory")),
+        (Some(code), _) => Some(format!("container {name}: exit code {code}")),
+        (None, Some(reason)) => Some(format!("container {name}: {reason}")),
+        (None, None) => None,
+    }
+}
+
 /// As much of a task's id as people read.
 pub(super) fn short(unit: &Unit) -> &str {
     let id = unit.uid.as_str();
     id.get(..12).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{at, exited, running};
+    use super::*;
+    use test_support::Wish;
+
+    #[test]
+    fn who_wants_to_look_into_a_stopped_task_is_told_its_reason_its_codes_and_the_next_step() {
+        let mut unit = Wish::default().unit("1", at(0));
+        exited(3)(&mut unit);
+        let words = not_running(&unit).unwrap();
+        for part in [
+            "not running",
+            "Essential container in task exited",
+            "container main: exit code 3",
+            "bayplan logs",
+            "bayplan why",
+        ] {
+            assert!(words.contains(part), "{part} is missing: {words}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_never_ran_is_told_by_its_reason_and_with_no_code() {
+        let mut unit = Wish::default().unit("1", at(0));
+        exited(0)(&mut unit);
+        unit.observed.containers[0].exit_code = None;
+        unit.observed.containers[0].reason = Some("CannotPullContainerError: no such image".to_owned());
+        let words = not_running(&unit).unwrap();
+        assert!(words.contains("container main: CannotPullContainerError") && !words.contains("exit code"), "{words}");
+    }
+
+    #[test]
+    fn a_task_that_runs_may_be_looked_into() {
+        let mut unit = Wish::default().unit("1", at(0));
+        running(&mut unit);
+        assert_eq!(not_running(&unit), None);
+        unit.observed.lifecycle = Lifecycle::Stopping;
+        assert_eq!(not_running(&unit), None);
+    }
 }
