@@ -162,6 +162,22 @@ fn a_held_image_outlives_its_name_and_a_restart() {
 }
 
 #[test]
+fn what_runs_is_found_by_its_digest_after_its_tag_has_moved() {
+    let place = Place::new();
+    let store = place.store();
+    let old = build::single_binary(&store, &name("app:1"), &[("app", b"old", 0o755)], config()).unwrap().digest;
+    store.resolve_and_hold("unit-1", &name("app:1")).unwrap().unwrap();
+    build::single_binary(&store, &name("app:1"), &[("app", b"new", 0o755)], config()).unwrap();
+    let pinned = name(&format!("app:1@{old}"));
+    let image = store.resolve_and_hold("unit-2", &pinned).unwrap().unwrap();
+    assert_eq!(fs::read(image.layer_dirs[0].join("app")).unwrap(), b"old");
+    store.release("unit-1").unwrap();
+    assert!(image.layer_dirs[0].exists(), "the other one holds it too");
+    store.release("unit-2").unwrap();
+    assert!(store.resolve(&pinned).unwrap().is_none());
+}
+
+#[test]
 fn layers_that_another_image_uses_stay() {
     let place = Place::new();
     let store = place.store();

@@ -44,7 +44,11 @@ impl Store {
         let matches = |record: &RefRecord| {
             record.name.same_repository(reference) && (record.manifest == *digest || record.index == Some(*digest))
         };
-        Ok(self.refs()?.into_iter().find(matches).map(|record| record.manifest))
+        if let Some(record) = self.refs()?.into_iter().find(matches) {
+            return Ok(Some(record.manifest));
+        }
+        // Its tag has moved on. What runs still can run once more: the tasks of one service revision are all of one image.
+        Ok(self.held()?.contains(digest).then_some(*digest))
     }
 
     pub(super) fn name(&self, _: &Lock, record: &RefRecord) -> Result<(), StoreError> {
