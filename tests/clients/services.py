@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import uuid
 
 from botocore.exceptions import ClientError
@@ -96,7 +97,12 @@ class Services(Aws):
 
     def tasks(self, name, cluster="default", status="RUNNING"):
         """The tasks of a service that are to run, or that have stopped."""
-        arns = self.ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus=status)["taskArns"]
+        return self.described(self.arns_listed(name, cluster, status), cluster)
+
+    def arns_listed(self, name, cluster="default", status="RUNNING"):
+        return self.ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus=status)["taskArns"]
+
+    def described(self, arns, cluster="default"):
         return self.ecs.describe_tasks(cluster=cluster, tasks=arns, include=["TAGS"])["tasks"] if arns else []
 
     def arns(self, name, **settings):
@@ -139,21 +145,39 @@ class Services(Aws):
 
 
 class Watch:
-    """Looks at the tasks of a service again and again while it rolls; keeps the fewest that ran and the most there were."""
+    """Looks at a service again and again while it rolls: the fewest healthy tasks that there were, and the most in all.
+
+    A task counts as healthy from one second on, which is the instance's setting. What was asked to stop counts among all
+    until it does, as for ECS's maximumPercent."""
+
+    HEALTHY_AFTER = 1.0
 
     def __init__(self, services, name):
         self.services, self.name = services, name
         self.fewest, self.most, self.looks = None, 0, 0
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self.look, daemon=True)
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.broken = None
+
+    def watch(self):
+        try:
+            while not self.over.is_set():
+                self.look()
+        except Exception as error:  # Told where the watch ends: this thread has nobody to tell it to.
+            self.broken = error
 
     def look(self):
-        while not self.over.is_set():
-            tasks = [task for task in self.services.tasks(self.name) if task["desiredStatus"] == "RUNNING"]
-            running = sum(task["lastStatus"] == "RUNNING" for task in tasks)
-            self.fewest = running if self.fewest is None else min(self.fewest, running)
-            self.most = max(self.most, len(tasks))
-            self.looks += 1
+        service = self.services.show(self.name)
+        self.most = max(self.most, service["runningCount"] + service["pendingCount"])
+        before = self.services.arns_listed(self.name)
+        tasks = self.services.described(before)
+        if before != self.services.arns_listed(self.name):
+            return  # The description may lack a task that came in between.
+        now = time.time()
+        ages = [now - task["startedAt"].timestamp() for task in tasks if task["lastStatus"] == "RUNNING"]
+        healthy = sum(age >= self.HEALTHY_AFTER for age in ages)
+        self.fewest = healthy if self.fewest is None else min(self.fewest, healthy)
+        self.looks += 1
 
     def __enter__(self):
         self.thread.start()
@@ -162,6 +186,8 @@ class Watch:
     def __exit__(self, *_):
         self.over.set()
         self.thread.join()
+        assert self.broken is None, self.broken
+        assert self.looks > 10, "there was hardly a look"
 
 
 def runtime_pid(instance, task):

@@ -18,10 +18,10 @@ PAUSE = 2.0
 
 
 class Victim:
-    """A Bayplan of whose processes some are killed again and again."""
+    """A Bayplan of whose processes some are killed again and again; `args` are what it was started with."""
 
-    def __init__(self, aws):
-        self.instance = aws.instance
+    def __init__(self, aws, *args):
+        self.instance, self.args = aws.instance, args
         self.aws = aws
 
     def kill(self, *roles):
@@ -41,7 +41,7 @@ class Victim:
         """Until Bayplan answers and its agent is connected again; starts it anew where the parent is gone."""
         if self.instance.pid("parent") is None:
             eventually(lambda: not any(self.instance.pid(role) for role in ROLES), 10, "the end of parentless roles")
-            self.instance.up()
+            self.instance.up(*self.args)
             self.aws = Aws(self.instance)
         eventually(self.is_ready, 10, "ready again")
 
