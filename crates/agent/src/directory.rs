@@ -20,7 +20,7 @@ pub(crate) struct Entry {
 }
 
 pub(crate) struct Directory {
-    live: Mutex<HashMap<UnitUid, watch::Sender<Entry>>>,
+    live: Mutex<HashMap<UnitUid, watch::Sender<Option<Entry>>>>,
     execs: Mutex<HashMap<(UnitUid, u64), oneshot::Sender<ExecExit>>>,
     next_exec: AtomicU64,
 }
@@ -39,7 +39,7 @@ pub(crate) fn random_u32() -> u32 {
 }
 
 impl Directory {
-    fn live(&self) -> MutexGuard<'_, HashMap<UnitUid, watch::Sender<Entry>>> {
+    fn live(&self) -> MutexGuard<'_, HashMap<UnitUid, watch::Sender<Option<Entry>>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -47,11 +47,13 @@ impl Directory {
         self.execs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A Unit that is to live here, or is being gone on with: its entry comes, unless it ends before.
+    pub(crate) fn expect(&self, uid: &UnitUid) {
+        self.live().entry(uid.clone()).or_default();
+    }
+
     pub(crate) fn put(&self, uid: &UnitUid, entry: Entry) {
-        match self.live().entry(uid.clone()) {
-            std::collections::hash_map::Entry::Occupied(known) => drop(known.get().send_replace(entry)),
-            std::collections::hash_map::Entry::Vacant(free) => drop(free.insert(watch::Sender::new(entry))),
-        }
+        drop(self.live().entry(uid.clone()).or_default().send_replace(Some(entry)));
     }
 
     /// The Unit has ended: whoever follows it is told, and its execs end unheard.
@@ -60,8 +62,8 @@ impl Directory {
         self.execs().retain(|(of, _), _| of != uid);
     }
 
-    /// The Unit's entry; its channel closes when the Unit ends.
-    pub(crate) fn follow(&self, uid: &UnitUid) -> Option<watch::Receiver<Entry>> {
+    /// The Unit's entry, once it has one; its channel closes when the Unit ends.
+    pub(crate) fn follow(&self, uid: &UnitUid) -> Option<watch::Receiver<Option<Entry>>> {
         self.live().get(uid).map(watch::Sender::subscribe)
     }
 

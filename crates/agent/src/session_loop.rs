@@ -130,6 +130,9 @@ impl Agent {
     fn spawn(&mut self, journal: Journal) {
         let uid = journal.assignment.unit.uid.clone();
         let (control, receiver) = mpsc::channel(QUEUE);
+        if journal.observed.lifecycle != Lifecycle::Stopped {
+            self.node.directory.expect(&uid);
+        }
         self.actors.insert(uid.clone(), control);
         let actor = Actor::new(self.node.clone(), journal, receiver);
         self.tasks.spawn(async move {

@@ -131,7 +131,7 @@ impl Source {
 pub(crate) async fn ship(
     node: Arc<NodeContext>,
     source: Source,
-    mut unit: watch::Receiver<Entry>,
+    mut unit: watch::Receiver<Option<Entry>>,
     mut ended: oneshot::Receiver<()>,
 ) {
     let opened = Tail::open(&source.log_file, source.behind);
@@ -218,9 +218,9 @@ fn split(lines: Vec<Line>) -> Vec<Vec<LogEvent>> {
 }
 
 /// Tells the supervisor that the spool has room again.
-async fn release(source: &Source, unit: &mut watch::Receiver<Entry>, offset: Option<u64>) {
+async fn release(source: &Source, unit: &mut watch::Receiver<Option<Entry>>, offset: Option<u64>) {
     let Some(offset) = offset else { return };
-    let link = unit.borrow().link.clone();
+    let Some(link) = unit.borrow().as_ref().map(|entry| entry.link.clone()) else { return };
     let (container, attempt) = (source.container.clone(), source.attempt);
     // An attempt that has ended needs no room.
     let _ = link.tell(Request::LogAck { container, attempt, offset }).await;

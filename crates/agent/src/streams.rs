@@ -1,23 +1,25 @@
-//! Interactive streams: exec and logs of a Unit, relayed between its supervisor or files and the server.
+//! Interactive streams: exec of a Unit, relayed between its supervisor and the server; logs have a file of their own.
+
+mod logs;
 
 use crate::context::NodeContext;
 use crate::directory::Entry;
-use crate::tail::{Changes, Line, Tail};
+use model::UnitUid;
 use runtime::protocol::{ExecIo, ExecSpec, Reply, Request};
 use runtime::spec::TtySize;
 use session::client::SessionSender;
 use session::wire::{End, Frame, frame};
-use session::{ExecRequest, LogsRequest, StreamRequest};
+use session::{ExecRequest, StreamRequest};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 const CHUNK: usize = 32 << 10;
-/// Lines read from a log file at once.
-const LINES: usize = 500;
+/// How long a user waits for a Unit that an agent has just begun, or begun to go on with.
+const REACH: Duration = Duration::from_secs(10);
 
 type Out = mpsc::Sender<Frame>;
 
@@ -26,7 +28,7 @@ pub(crate) async fn answer(node: Arc<NodeContext>, sender: SessionSender, id: u6
     let Ok((out, mut incoming)) = sender.open_stream(id).await else { return };
     let done = match request {
         StreamRequest::Exec(request) => exec(&node, request, &out, &mut incoming).await,
-        StreamRequest::Logs(request) => logs(&node, request, &out).await.map(|()| 0),
+        StreamRequest::Logs(request) => logs::send(&node, request, &out).await.map(|()| 0),
     };
     let end = match done {
         Ok(exit_code) => End { exit_code, error: String::new() },
@@ -52,14 +54,23 @@ fn choose(entry: &Entry, named: Option<&str>) -> Result<(String, u32), String> {
     }
 }
 
+/// The Unit's entry. An agent that has just come back has Units that it knows and cannot reach yet.
+async fn reach(node: &NodeContext, uid: &UnitUid) -> Result<Entry, String> {
+    let not_running = || "the task is not running; `bayplan why` says why".to_owned();
+    let mut unit = node.directory.follow(uid).ok_or_else(not_running)?;
+    match tokio::time::timeout(REACH, unit.wait_for(Option::is_some)).await {
+        Ok(entered) => entered.ok().and_then(|entry| entry.clone()).ok_or_else(not_running),
+        Err(_) => Err("the task's containers are not started yet; `bayplan why` says what it waits for".to_owned()),
+    }
+}
+
 async fn exec(
     node: &NodeContext,
     request: ExecRequest,
     out: &Out,
     incoming: &mut tonic::Streaming<Frame>,
 ) -> Result<i32, String> {
-    let unit = node.directory.follow(&request.unit).ok_or("the task is not running; `bayplan why` says why")?;
-    let entry = unit.borrow().clone();
+    let entry = reach(node, &request.unit).await?;
     let (container, attempt) = choose(&entry, request.container.as_deref())?;
     let (exec, ended) = node.directory.begin_exec(&request.unit);
     let (stdin, outputs) = start_exec(&entry, exec, &container, &request).await?;
@@ -189,148 +200,4 @@ async fn write_all(fd: &AsyncFd<OwnedFd>, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Sends the logs of one or all containers, oldest line first, and with `follow` whatever comes until the Unit ends.
-async fn logs(node: &NodeContext, request: LogsRequest, out: &Out) -> Result<(), String> {
-    let dir = node.config.logs_dir().join(request.unit.as_str());
-    let words = |e: io::Error| format!("the task's logs cannot be read: {e}");
-    let changes = Changes::of(&dir).map_err(|_| "the task has no logs on this node".to_owned())?;
-    let mut unit = node.directory.follow(&request.unit);
-    let mut sources = Vec::new();
-    open_new(&dir, &request, &mut sources).map_err(words)?;
-    if sources.is_empty() && request.container.is_some() {
-        return Err("the task has no logs of that container".to_owned());
-    }
-    first(&mut sources, &request, out).await.map_err(words)?;
-    if request.follow {
-        follow(&dir, &request, &mut sources, &changes, &mut unit, out).await.map_err(words)?;
-    }
-    for source in &mut sources {
-        let rest = source.tail.rest();
-        send(out, source, &request, rest).await;
-    }
-    Ok(())
-}
-
-/// Sends what comes until the Unit has ended, or its reader has gone.
-async fn follow(
-    dir: &Path,
-    request: &LogsRequest,
-    sources: &mut Vec<Source>,
-    changes: &Changes,
-    unit: &mut Option<watch::Receiver<Entry>>,
-    out: &Out,
-) -> io::Result<()> {
-    let mut last_round = false;
-    loop {
-        if drain(sources, request, out).await? {
-            continue;
-        }
-        if last_round || out.is_closed() {
-            return Ok(());
-        }
-        tokio::select! {
-            changed = changes.next() => {
-                changed?;
-                open_new(dir, request, sources)?;
-            }
-            () = ended(unit) => last_round = true,
-            () = out.closed() => return Ok(()),
-        }
-    }
-}
-
-/// Until the Unit has ended; at once if it had ended before.
-async fn ended(unit: &mut Option<watch::Receiver<Entry>>) {
-    if let Some(unit) = unit {
-        while unit.changed().await.is_ok() {}
-    }
-}
-
-struct Source {
-    name: String,
-    /// Several containers speak: each line says whose it is.
-    labelled: bool,
-    path: PathBuf,
-    tail: Tail,
-}
-
-/// Opens the logs that are there and not open yet.
-fn open_new(dir: &Path, request: &LogsRequest, sources: &mut Vec<Source>) -> io::Result<()> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)?.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|p| p.extension().is_some_and(|e| e == "log"));
-    paths.sort();
-    for path in paths {
-        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        let wanted = request.container.as_ref().is_none_or(|c| *c == name);
-        if wanted && !sources.iter().any(|s| s.path == path) {
-            sources.push(Source { name, labelled: true, tail: Tail::from_start(&path)?, path });
-        }
-    }
-    if let [only] = sources.as_mut_slice() {
-        only.labelled = false;
-    }
-    Ok(())
-}
-
-/// What was written so far, all containers' lines in the order of time, cut to the tail that was asked for.
-async fn first(sources: &mut [Source], request: &LogsRequest, out: &Out) -> io::Result<()> {
-    let mut all: Vec<(usize, Line)> = Vec::new();
-    for (index, source) in sources.iter_mut().enumerate() {
-        let mut lines: Vec<Line> = Vec::new();
-        loop {
-            let next = source.tail.read(LINES)?;
-            if next.is_empty() {
-                break;
-            }
-            lines.extend(next);
-            if let Some(tail) = request.tail {
-                let excess = lines.len().saturating_sub(tail as usize);
-                lines.drain(..excess);
-            }
-        }
-        all.extend(lines.into_iter().map(|line| (index, line)));
-    }
-    all.sort_by_key(|(_, line)| line.timestamp_ms);
-    for (index, line) in all {
-        // A user who has gone is noticed by whoever waits next.
-        let _ = out.send(format_line(&sources[index], request, &line)).await;
-    }
-    Ok(())
-}
-
-async fn drain(sources: &mut [Source], request: &LogsRequest, out: &Out) -> io::Result<bool> {
-    let mut wrote = false;
-    for source in sources.iter_mut() {
-        let lines = source.tail.read(LINES)?;
-        wrote |= !lines.is_empty();
-        send(out, source, request, lines).await;
-    }
-    Ok(wrote)
-}
-
-async fn send(out: &Out, source: &Source, request: &LogsRequest, lines: Vec<Line>) {
-    for line in lines {
-        // A user who has gone is noticed by whoever waits next.
-        let _ = out.send(format_line(source, request, &line)).await;
-    }
-}
-
-fn format_line(source: &Source, request: &LogsRequest, line: &Line) -> Frame {
-    if request.json {
-        let stream = if line.stderr { "stderr" } else { "stdout" };
-        let object = serde_json::json!({
-            "container": source.name,
-            "stream": stream,
-            "timestampMs": line.timestamp_ms,
-            "message": line.text,
-        });
-        return frame::Kind::Stdout(format!("{object}\n").into_bytes()).into();
-    }
-    let time = jiff::Timestamp::from_millisecond(line.timestamp_ms as i64).unwrap_or_default();
-    let time = if request.timestamps { format!("{time:.3} ") } else { String::new() };
-    let name = if source.labelled { format!("{}  ", source.name) } else { String::new() };
-    let bytes = format!("{time}{name}{}\n", line.text).into_bytes();
-    if line.stderr { frame::Kind::Stderr(bytes).into() } else { frame::Kind::Stdout(bytes).into() }
 }

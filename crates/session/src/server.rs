@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
@@ -30,7 +30,7 @@ pub use settled::Settled;
 
 /// Frames that may wait in one direction of one connection.
 const QUEUE: usize = 64;
-/// How long a node may take to dial the stream that it was asked for.
+/// How long a node may take to be there and to dial the stream that it was asked for.
 const DIAL: Duration = Duration::from_secs(10);
 
 /// What stands behind the sessions: the records, through whoever may write them.
@@ -53,13 +53,21 @@ type Opening = (NodeId, oneshot::Sender<OpenedStream>);
 pub struct Sessions {
     desk: Arc<dyn Desk>,
     nodes: Mutex<HashMap<NodeId, Entry>>,
+    /// Changes whenever a node is there.
+    seats: watch::Sender<()>,
     opening: Mutex<HashMap<u64, Opening>>,
     next_id: AtomicU64,
 }
 
 impl Sessions {
     pub fn new(desk: Arc<dyn Desk>) -> Arc<Self> {
-        Arc::new(Self { desk, nodes: Mutex::default(), opening: Mutex::default(), next_id: AtomicU64::new(1) })
+        Arc::new(Self {
+            desk,
+            nodes: Mutex::default(),
+            seats: watch::Sender::default(),
+            opening: Mutex::default(),
+            next_id: AtomicU64::new(1),
+        })
     }
 
     /// The gRPC service to serve over HTTP/2.
@@ -75,24 +83,52 @@ impl Sessions {
         mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Opens a stream. A node that is away for a moment is waited for, and one whose session ends before it has dialled is
+    /// asked again in its next: until then it has begun nothing.
     async fn open(self: Arc<Self>, node: NodeId, request: StreamRequest) -> Result<OpenedStream, StreamError> {
-        let unit = request.unit().clone();
-        let to_node = Self::locked(&self.nodes).get(&node).and_then(|entry| entry.to_agent.clone());
-        let Some(to_node) = to_node else { return Err(StreamError::NotConnected(unit)) };
+        let document = serde_json::to_vec(&request).expect("a stream request has only string keys");
+        let opened = tokio::time::timeout(DIAL, async {
+            loop {
+                let to_node = self.seated(&node).await;
+                if let Some(stream) = self.ask(&node, &to_node, &document).await {
+                    return stream;
+                }
+            }
+        });
+        opened.await.map_err(|_| match self.seat(&node) {
+            Some(_) => StreamError::Refused(format!("it did not answer within {} s", DIAL.as_secs())),
+            None => StreamError::NotConnected(request.unit().clone()),
+        })
+    }
+
+    fn seat(&self, node: &NodeId) -> Option<mpsc::Sender<ServerMessage>> {
+        Self::locked(&self.nodes).get(node)?.to_agent.clone().filter(|to_agent| !to_agent.is_closed())
+    }
+
+    /// The way to the node, once it has one.
+    async fn seated(&self, node: &NodeId) -> mpsc::Sender<ServerMessage> {
+        let mut seats = self.seats.subscribe();
+        loop {
+            if let Some(to_node) = self.seat(node) {
+                return to_node;
+            }
+            seats.changed().await.expect("the seats' sender lives as long as this");
+        }
+    }
+
+    /// The stream that the node dials when it is asked for one; None when its session ends before.
+    async fn ask(&self, node: &NodeId, to_node: &mpsc::Sender<ServerMessage>, request: &[u8]) -> Option<OpenedStream> {
         let id = self.fresh_id();
-        let (opened, wait) = oneshot::channel();
-        Self::locked(&self.opening).insert(id, (node, opened));
-        let _waiting = Waiting { sessions: &self, id };
-        let request = serde_json::to_vec(&request).expect("a stream request has only string keys");
-        let ask = server_message::Kind::OpenStream(wire::OpenStream { id, request });
-        let sent = to_node.send(ServerMessage { kind: Some(ask) }).await;
-        match sent {
-            Err(_) => Err(StreamError::NotConnected(unit)),
-            Ok(()) => match tokio::time::timeout(DIAL, wait).await {
-                Ok(Ok(stream)) => Ok(stream),
-                Ok(Err(_)) => Err(StreamError::NotConnected(unit)),
-                Err(_) => Err(StreamError::Refused(format!("it did not answer within {} s", DIAL.as_secs()))),
-            },
+        let (opened, dialled) = oneshot::channel();
+        Self::locked(&self.opening).insert(id, (node.clone(), opened));
+        let _waiting = Waiting { sessions: self, id };
+        let ask = server_message::Kind::OpenStream(wire::OpenStream { id, request: request.to_vec() });
+        to_node.send(ServerMessage { kind: Some(ask) }).await.ok()?;
+        tokio::select! {
+            // First: what was dialled counts, whatever became of the session meanwhile.
+            biased;
+            stream = dialled => stream.ok(),
+            () = to_node.closed() => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::wire::Frame;
 use futures_util::future::BoxFuture;
 use model::UnitUid;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 /// What an interactive stream is for.
@@ -44,6 +45,10 @@ pub struct LogsRequest {
     /// Each line as a JSON object of container, stream, timestampMs and message.
     #[serde(default)]
     pub json: bool,
+    /// To go on where an earlier stream broke off: the place behind each container's last line that came. A container that is
+    /// not named is shown from its first line on, and `tail` has been heeded already.
+    #[serde(default)]
+    pub from: Option<BTreeMap<String, String>>,
 }
 
 impl StreamRequest {
@@ -64,7 +69,7 @@ pub struct OpenedStream {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    #[error("task {0} is on no node that is connected")]
+    #[error("the node of task {0} is not connected; `bayplan doctor` shows why")]
     NotConnected(UnitUid),
     #[error("the node did not open the stream: {0}")]
     Refused(String),

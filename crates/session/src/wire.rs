@@ -160,7 +160,7 @@ pub struct OpenStream {
 /// One frame of an interactive stream, either way.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Frame {
-    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub kind: Option<frame::Kind>,
 }
 
@@ -184,7 +184,34 @@ pub mod frame {
         /// The caller's input has ended.
         #[prost(bool, tag = "7")]
         StdinEnd(bool),
+        /// A line of a container's log.
+        #[prost(message, tag = "8")]
+        Log(super::LogLine),
+        /// Before the first line of a log: where each container's begins.
+        #[prost(message, tag = "9")]
+        LogPlaces(super::LogPlaces),
     }
+}
+
+/// A line as it is shown, and the place behind it in its container's log: whoever has it has everything up to there.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct LogLine {
+    #[prost(bytes = "vec", tag = "1")]
+    pub bytes: Vec<u8>,
+    #[prost(bool, tag = "2")]
+    pub stderr: bool,
+    #[prost(string, tag = "3")]
+    pub container: String,
+    /// For [`crate::LogsRequest::from`]; only the node reads it.
+    #[prost(string, tag = "4")]
+    pub place: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct LogPlaces {
+    /// By container.
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub places: std::collections::BTreeMap<String, String>,
 }
 
 impl From<frame::Kind> for Frame {

@@ -2,6 +2,7 @@
 
 use super::Actor;
 use super::compose::unit_limits;
+use crate::directory::FIRST_PROBE;
 use crate::link::{Link, LinkError};
 use image::StoredImage;
 use model::unit::spec::{ContainerSpec, NamespaceScope, NetworkMode};
@@ -68,7 +69,11 @@ impl Actor {
         }
         self.observe();
         match find(&self.dir).await {
-            Ok((link, state, events)) => self.adopt(link, state, events),
+            Ok((link, state, events)) => {
+                let orphans = state.execs.clone();
+                self.adopt(link, state, events);
+                self.end_orphans(orphans).await;
+            }
             Err(LinkError::Gone) if had_begun => {
                 self.supervisor_died();
                 return Ok(());
@@ -130,6 +135,13 @@ impl Actor {
             if self.journal.containers[index].state == ContainerState::Running {
                 self.probes.begin(index, spec.health_check.as_ref());
             }
+        }
+    }
+
+    /// Ends programs that a former agent ran for its users: their input and output went with it, and nobody can reach them.
+    async fn end_orphans(&self, execs: Vec<u64>) {
+        for exec in execs.into_iter().filter(|exec| *exec < FIRST_PROBE) {
+            self.tell(Request::KillExec { exec }).await;
         }
     }
 

@@ -44,5 +44,5 @@ pub(crate) fn run(data_dir: &Path, exec: &Exec) -> Result<ExitCode> {
         "tty": tty,
         "stdin": true,
     });
-    stream::run(&installation, &question, true, tty)
+    stream::exec(&installation, &question, tty)
 }

@@ -43,5 +43,5 @@ pub(crate) fn run(data_dir: &Path, logs: &Logs) -> Result<ExitCode> {
         "timestamps": logs.timestamps,
         "json": logs.output == Format::Json,
     });
-    stream::run(&installation, &question, false, false)
+    stream::logs(&installation, question)
 }

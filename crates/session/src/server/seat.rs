@@ -49,6 +49,7 @@ impl Seat {
         {
             entry.to_agent = Some(to_agent);
         }
+        self.sessions.seats.send_replace(());
     }
 }
 

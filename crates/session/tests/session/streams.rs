@@ -10,6 +10,7 @@ use session::{ExecRequest, NodeStreams, StreamRequest};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tonic::Streaming;
 
 fn exec(unit: &str) -> ExecRequest {
@@ -27,6 +28,13 @@ fn exec(unit: &str) -> ExecRequest {
 
 fn open(sessions: &Arc<Sessions>, node: &str) -> impl Future<Output = Result<OpenedStream, StreamError>> + 'static {
     sessions.exec(&NodeId::new(node), exec("u1"))
+}
+
+/// A caller that waits for a stream meanwhile.
+fn calling(server: &Server) -> JoinSet<Result<OpenedStream, StreamError>> {
+    let mut caller = JoinSet::new();
+    caller.spawn(open(&server.sessions, "n1"));
+    caller
 }
 
 async fn asked(node: &mut Session) -> (u64, StreamRequest) {
@@ -118,12 +126,44 @@ async fn a_node_hears_that_its_caller_has_hung_up() {
 #[tokio::test]
 async fn no_stream_is_opened_on_a_node_that_is_not_connected() {
     let server = Server::start();
-    let refused = open(&server.sessions, "n1").await.unwrap_err();
-    assert_eq!(refused.to_string(), "task u1 is on no node that is connected");
     let node = server.join("n1").await;
     drop(node);
     server.desk.until("left n1").await;
-    assert!(matches!(open(&server.sessions, "n1").await, Err(StreamError::NotConnected(_))));
+    // Nothing but the wait for the node is left to do: it is over at once.
+    tokio::time::pause();
+    let refused = open(&server.sessions, "n1").await.unwrap_err();
+    assert!(matches!(refused, StreamError::NotConnected(_)));
+    assert_eq!(refused.to_string(), "the node of task u1 is not connected; `bayplan doctor` shows why");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_asked_for_while_the_node_is_away_is_opened_when_it_comes_back() {
+    let server = Server::start();
+    drop(server.join("n1").await);
+    server.desk.until("left n1").await;
+    let mut caller = calling(&server);
+    let mut node = server.join("n1").await;
+    let (id, _) = asked(&mut node).await;
+    let (_to_server, _from_server) = node.sender.open_stream(id).await.unwrap();
+    soon("the stream", caller.join_next()).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_dies_before_it_has_dialled_is_asked_again_by_the_same_caller() {
+    let server = Server::start();
+    let mut node = server.join("n1").await;
+    let mut caller = calling(&server);
+    let (first, _) = asked(&mut node).await;
+    drop(node);
+    server.desk.until("left n1").await;
+    let mut node = server.join("n1").await;
+    let (second, request) = asked(&mut node).await;
+    assert_ne!(first, second);
+    assert_eq!(request, StreamRequest::Exec(exec("u1")));
+    // What the dead one was asked for is nobody's any more.
+    assert!(node.sender.open_stream(first).await.is_err());
+    let (_to_server, _from_server) = node.sender.open_stream(second).await.unwrap();
+    soon("the stream", caller.join_next()).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use model::unit::{ContainerState, Lifecycle, Unit};
 use model::{Snapshot, UnitName};
 use prost::Message;
 use session::stream::NodeStreams;
-use session::wire::Frame;
+use session::wire::{End, Frame, frame};
 use session::{StreamRequest, stream::OpenedStream};
 use std::io;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The protocol that the connection changes to.
 pub(crate) const PROTOCOL: &str = "bayplan-frames";
+/// What is said of a program whose node broke off. A log that breaks off is gone on with by whoever reads it.
+const LOST_PROGRAM: &str = "the node's agent ended while the program ran, and the program was ended with it; the task was not touched: run it again";
 /// Longest frame, in bytes.
 const FRAME_MAX: usize = 1 << 20;
 
@@ -25,6 +27,7 @@ impl Admin {
     pub(super) async fn stream(self: &Arc<Self>, mut request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
         let upgrade = hyper::upgrade::on(&mut request);
         let question = super::body(request).await?;
+        let is_exec = question["kind"] == "exec";
         let opened = self.open(question).await?;
         #[allow(
             clippy::disallowed_methods,
@@ -32,7 +35,7 @@ impl Admin {
         )]
         tokio::spawn(async move {
             match upgrade.await {
-                Ok(connection) => relay(TokioIo::new(connection), opened).await,
+                Ok(connection) => relay(TokioIo::new(connection), opened, is_exec.then_some(LOST_PROGRAM)).await,
                 Err(error) => tracing::debug!(%error, "a stream's connection was not handed over"),
             }
         });
@@ -81,15 +84,22 @@ impl Admin {
     }
 }
 
-/// Carries frames both ways until either end is done.
-async fn relay(connection: impl AsyncRead + AsyncWrite + Unpin, opened: OpenedStream) {
+/// Carries frames both ways until either end is done. A node that breaks off before its last frame is spoken for, where there
+/// are words for it.
+async fn relay(connection: impl AsyncRead + AsyncWrite + Unpin, opened: OpenedStream, broken_off: Option<&str>) {
     let (mut from_user, mut to_user) = tokio::io::split(connection);
     let OpenedStream { to_node, mut from_node } = opened;
     let down = async {
+        let mut ended = false;
         while let Some(frame) = from_node.recv().await {
+            ended |= matches!(frame.kind, Some(frame::Kind::End(_)));
             if write_frame(&mut to_user, &frame).await.is_err() {
                 return;
             }
+        }
+        if let Some(words) = broken_off.filter(|_| !ended) {
+            let end = frame::Kind::End(End { exit_code: 1, error: words.to_owned() });
+            let _ = write_frame(&mut to_user, &end.into()).await;
         }
         // The last frame is through: nothing more comes.
         let _ = to_user.shutdown().await;

@@ -73,13 +73,14 @@ impl Admin {
             tail: Some(LAST_LINES),
             timestamps: false,
             json: false,
+            from: None,
         };
-        let Ok(mut opened) = self.sessions.logs(node, request).await else { return Vec::new() };
         let mut text = Vec::new();
         let read = async {
+            let Ok(mut opened) = self.sessions.logs(node, request).await else { return };
             while let Some(Frame { kind: Some(kind) }) = opened.from_node.recv().await {
                 match kind {
-                    frame::Kind::Stdout(bytes) | frame::Kind::Stderr(bytes) => text.extend_from_slice(&bytes),
+                    frame::Kind::Log(line) => text.extend_from_slice(&line.bytes),
                     frame::Kind::End(_) => return,
                     _ => {}
                 }
