@@ -54,12 +54,12 @@ def test_where_no_bayplan_runs_commands_say_so_and_end_with_9(tmp_path):
 
 
 def test_an_unknown_task_ends_with_3(bayplan):
-    for command in (["logs", "0123"], ["why", "0123"], ["exec", "0123", "--", "true"]):
+    for command in (["logs", "0123"], ["why", "0123"], ["spot", "interrupt", "0123"], ["exec", "0123", "--", "true"]):
         done = bayplan.command(*command, check=False)
         assert done.returncode == 3 and "0123" in done.stderr, command
 
 
-@pytest.mark.parametrize("command", ["up", "down", "env", "image import", "image ls", "image rm", "image demo", "ps", "rollout", "logs", "exec", "why", "doctor"])
+@pytest.mark.parametrize("command", ["up", "down", "env", "image import", "image ls", "image rm", "image demo", "ps", "rollout", "logs", "exec", "spot interrupt", "why", "doctor"])
 def test_every_flag_is_documented(command):
     told = subprocess.run([BINARY, *command.split(), "--help"], capture_output=True, text=True, check=True).stdout
     documented = (ROOT / "docs" / "cli.md").read_text()

@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod output;
 pub(crate) mod ps;
 pub(crate) mod rollout;
+pub(crate) mod spot;
 mod stream;
 pub(crate) mod up;
 pub(crate) mod why;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Logs(logs::Logs),
     /// Run a program in a running container
     Exec(exec::Exec),
+    /// Do to FARGATE_SPOT tasks what AWS does
+    Spot(spot::Spot),
     /// Explain what happened to a task or a service
     Why(why::Why),
     /// Check this machine and this installation

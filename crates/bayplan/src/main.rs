@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Rollout(rollout) => cli::rollout::run(&cli.data_dir, &rollout),
         Command::Logs(logs) => cli::logs::run(&cli.data_dir, &logs),
         Command::Exec(exec) => cli::exec::run(&cli.data_dir, &exec),
+        Command::Spot(spot) => cli::spot::run(&cli.data_dir, &spot),
         Command::Why(why) => cli::why::run(&cli.data_dir, &why),
         Command::Doctor(doctor) => cli::doctor::run(&cli.data_dir, &doctor),
 

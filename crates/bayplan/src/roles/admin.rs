@@ -4,6 +4,7 @@ mod down;
 mod find;
 pub(crate) mod rollout;
 pub(crate) mod services;
+mod spot;
 pub(crate) mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -43,6 +44,9 @@ impl Refusal {
     fn not_found(words: impl Into<String>) -> Self {
         Self(StatusCode::NOT_FOUND, words.into())
     }
+    fn conflict(words: impl Into<String>) -> Self {
+        Self(StatusCode::CONFLICT, words.into())
+    }
     fn internal(error: impl std::fmt::Display) -> Self {
         Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
@@ -66,6 +70,10 @@ impl Admin {
             ("GET", "/v1/services") => Ok(self.services()),
             ("GET", "/v1/check") => self.check().await,
             ("POST", "/v1/down") => self.down().await,
+            ("POST", "/v1/spot/interrupt") => match body(request).await {
+                Ok(question) => self.interrupt(&question).await,
+                Err(refusal) => Err(refusal),
+            },
             ("POST", "/v1/why") => match body(request).await {
                 Ok(question) => self.why(&question).await,
                 Err(refusal) => Err(refusal),
