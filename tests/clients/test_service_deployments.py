@@ -205,6 +205,34 @@ def test_a_tag_means_the_same_for_a_whole_revision_unless_told_otherwise(service
         assert first not in digests() and len(digests()) == 1
 
 
+def test_a_digest_is_there_for_a_successor_and_a_rollback_after_its_tag_has_moved(services, tmp_path):
+    """The way of a developer who builds `app:latest` anew: the only task dies, and the next build is a bad one."""
+    tag = "moving:latest"
+
+    def push(mark):
+        archive = images.busybox(tmp_path / f"{mark}.tar", Env=["PATH=/bin", f"MARK={mark}"])
+        services.instance.command("image", "import", archive, "--name", tag)
+
+    def digest():
+        (task,) = services.tasks(name)
+        return task["containers"][0]["imageDigest"]
+
+    push("good")
+    script = f'[ "$MARK" = bad ] && exit 1; {FOREVER}'
+    given = bounds(100, 0, **breaker(kind="COUNT", value=1))
+    name = services.created(services.task(script, image=tag), 1, deploymentConfiguration=given)
+    good = digest()
+    push("bad")
+    (arn,) = services.arns(name)
+    services.stop(arn)
+    services.steady(name)
+    assert digest() == good
+    services.update(name, forceNewDeployment=True)
+    services.ends(name, "ROLLBACK_SUCCESSFUL")
+    services.steady(name)
+    assert digest() == good
+
+
 # The circuit breaker.
 
 THRESHOLDS = {

@@ -129,7 +129,12 @@ impl Store {
             check(candidate, options)?;
             self.stage_image(&mut staging, source, candidate, &options.limits)?;
             let manifest = Digest::of(&candidate.manifest);
-            let record = |name: &Reference| RefRecord { name: name.clone(), manifest, index: candidate.index };
+            let record = |name: &Reference| RefRecord {
+                name: name.clone(),
+                manifest,
+                index: candidate.index,
+                former: Vec::new(),
+            };
             records.extend(candidate.names.iter().map(record));
         }
         self.commit(&staging, &records)?;

@@ -162,12 +162,12 @@ fn a_held_image_outlives_its_name_and_a_restart() {
 }
 
 #[test]
-fn what_runs_is_found_by_its_digest_after_its_tag_has_moved() {
+fn what_runs_is_found_by_its_digest_after_its_tag_has_gone() {
     let place = Place::new();
     let store = place.store();
     let old = build::single_binary(&store, &name("app:1"), &[("app", b"old", 0o755)], config()).unwrap().digest;
     store.resolve_and_hold("unit-1", &name("app:1")).unwrap().unwrap();
-    build::single_binary(&store, &name("app:1"), &[("app", b"new", 0o755)], config()).unwrap();
+    store.remove(&name("app:1")).unwrap();
     let pinned = name(&format!("app:1@{old}"));
     let image = store.resolve_and_hold("unit-2", &pinned).unwrap().unwrap();
     assert_eq!(fs::read(image.layer_dirs[0].join("app")).unwrap(), b"old");
@@ -195,14 +195,25 @@ fn layers_that_another_image_uses_stay() {
 }
 
 #[test]
-fn a_name_moves_to_the_newer_image_and_the_older_is_deleted() {
+fn a_name_moves_to_the_newer_image_and_keeps_the_last_three_before_it() {
     let place = Place::new();
     let store = place.store();
-    build::single_binary(&store, &name("app:1"), &[("app", b"old", 0o755)], config()).unwrap();
-    build::single_binary(&store, &name("app:1"), &[("app", b"new", 0o755)], config()).unwrap();
-    let image = store.resolve(&name("app:1")).unwrap().unwrap();
-    assert_eq!(fs::read(image.layer_dirs[0].join("app")).unwrap(), b"new");
-    assert_eq!((dirs_in(&place, "layers"), store.list().unwrap().len()), (1, 1));
+    let build = |content: &[u8]| {
+        build::single_binary(&store, &name("app:1"), &[("app", content, 0o755)], config()).unwrap().digest
+    };
+    let content = |reference: &str| {
+        let image = store.resolve(&name(reference)).unwrap()?;
+        Some(fs::read(image.layer_dirs[0].join("app")).unwrap())
+    };
+    let digests = [b"1", b"2", b"3", b"4", b"5"].map(|content| build(content));
+    assert_eq!(content("app:1"), Some(b"5".to_vec()));
+    let pinned = digests.map(|digest| content(&format!("app:1@{digest}")));
+    assert_eq!(pinned, [None, Some(b"2".to_vec()), Some(b"3".to_vec()), Some(b"4".to_vec()), Some(b"5".to_vec())]);
+    assert_eq!((dirs_in(&place, "layers"), store.list().unwrap().len()), (4, 1));
+    assert_eq!(build(b"3"), digests[2], "it may go back");
+    assert_eq!(content(&format!("app:1@{}", digests[4])), Some(b"5".to_vec()));
+    store.remove(&name("app:1")).unwrap();
+    assert_eq!((dirs_in(&place, "layers"), content(&format!("app:1@{}", digests[4]))), (0, None));
 }
 
 #[test]

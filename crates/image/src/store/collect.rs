@@ -37,7 +37,9 @@ impl Store {
     fn collect_locked(&self, lock: &Lock) -> Result<Garbage, StoreError> {
         let mut live: HashSet<Digest> = HashSet::new();
         for record in self.refs()? {
-            self.mark(&record.manifest, &mut live)?;
+            for digest in [record.manifest].iter().chain(&record.former) {
+                self.mark(digest, &mut live)?;
+            }
         }
         let named = live.len();
         for digest in self.held()? {

@@ -20,7 +20,13 @@ pub(crate) struct RefRecord {
     /// The multi-platform index that the manifest was chosen from; people pin images by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) index: Option<Digest>,
+    /// What it stood for before, the newest first: services whose tags were resolved then run those images, or go back to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former: Vec<Digest>,
 }
+
+/// Images that a name keeps besides the one that it stands for.
+const FORMER_MAX: usize = 3;
 
 impl Store {
     /// Every name, in order.
@@ -41,19 +47,28 @@ impl Store {
         let Some(digest) = reference.digest() else {
             return Ok(read_ref(self.ref_path(reference))?.map(|record| record.manifest));
         };
-        let matches = |record: &RefRecord| {
-            record.name.same_repository(reference) && (record.manifest == *digest || record.index == Some(*digest))
-        };
-        if let Some(record) = self.refs()?.into_iter().find(matches) {
-            return Ok(Some(record.manifest));
+        let of_repository = |record: &RefRecord| record.name.same_repository(reference);
+        let found = self.refs()?.into_iter().filter(of_repository).find_map(|record| {
+            let is_it = record.manifest == *digest || record.index == Some(*digest);
+            let was_it = || record.former.contains(digest).then_some(*digest);
+            if is_it { Some(record.manifest) } else { was_it() }
+        });
+        if found.is_some() {
+            return Ok(found);
         }
-        // Its tag has moved on. What runs still can run once more: the tasks of one service revision are all of one image.
+        // Its tag is gone. What runs still can run once more: the tasks of one service revision are all of one image.
         Ok(self.held()?.contains(digest).then_some(*digest))
     }
 
     pub(super) fn name(&self, _: &Lock, record: &RefRecord) -> Result<(), StoreError> {
-        let json = serde_json::to_vec(record).expect("a name and two digests are always JSON");
-        self.replace(&self.ref_path(&record.name), &json)
+        let path = self.ref_path(&record.name);
+        // One that cannot be read is about to be replaced by one that can.
+        let before = read_ref(path.clone()).ok().flatten();
+        let former = before.into_iter().flat_map(|before| [before.manifest].into_iter().chain(before.former));
+        let former = former.filter(|digest| *digest != record.manifest).take(FORMER_MAX).collect();
+        let record = RefRecord { former, ..record.clone() };
+        let json = serde_json::to_vec(&record).expect("a name and digests are always JSON");
+        self.replace(&path, &json)
     }
 
     pub(super) fn unname(&self, _: &Lock, name: &Reference) -> Result<bool, StoreError> {
