@@ -490,6 +490,20 @@ def test_an_aborted_deployment_stays_where_it_is(services, refused):
     services.steady(name)
 
 
+@pytest.mark.parametrize("stage, stays", [("POST_SCALE_UP", "old"), ("POST_PRODUCTION_TRAFFIC_SHIFT", "new")])
+def test_of_two_sides_that_are_aborted_the_one_with_the_traffic_stays(services, stage, stays):
+    definition = {"old": services.task(), "new": services.task()}
+    name = services.created(definition["old"], 2)
+    services.update(name, taskDefinition=definition["new"], deploymentConfiguration=two_sided("BLUE_GREEN", **pause(stage)))
+    deployment, _ = awaited(services, name)
+    with Watch(services, name) as watch:
+        services.ecs.stop_service_deployment(serviceDeploymentArn=deployment["serviceDeploymentArn"], stopType="ABORT")
+        services.ends(name, "STOPPED")
+        eventually(lambda: definitions(services, name) == {definition[stays]}, WITHIN, "one side")
+    assert watch.fewest >= 2
+    assert len(services.arns(name)) == 2
+
+
 @pytest.mark.parametrize("given", [{}, {"stopType": "ROLLBACK"}])
 def test_a_deployment_that_is_taken_back_ends_at_what_ran_before(services, refused, given):
     good = services.task()

@@ -317,6 +317,23 @@ fn a_user_stops_a_deployment_where_it_stands_or_takes_it_back() {
 }
 
 #[test]
+fn of_two_sides_that_are_stopped_where_they_stand_the_one_with_the_traffic_stays() {
+    let linear = DeploymentStrategy::Linear { step_permille: 400, step_bake_minutes: 1 };
+    // Before any traffic has moved, with 400 of 1000 and with 800 of 1000.
+    for (seconds, kept) in [(20, "ecs-svc/1"), (60, "ecs-svc/1"), (120, "ecs-svc/2")] {
+        let mut town = steady(3, with(linear));
+        town.deploy("r2", Fate::Runs);
+        town.pass(seconds);
+        town.ask_to_stop(StopKind::Abort);
+        town.pass(600);
+        assert_eq!(town.progress().status, DeploymentStatus::Stopped, "{}", town.story);
+        let serving = ["ecs-svc/1", "ecs-svc/2"].map(|set| (town.serving(set), set));
+        assert_eq!(serving.into_iter().max(), Some((3, kept)), "{seconds} s:\n{}", town.story);
+        assert_eq!(serving.iter().map(|(count, _)| count).sum::<usize>(), 3, "{seconds} s:\n{}", town.story);
+    }
+}
+
+#[test]
 fn early_success_does_not_wait_for_all_tasks() {
     for (clean_up, ends) in [(CleanUp::Deferred, true), (CleanUp::Blocking, false)] {
         let early = EarlySuccess { enable: true, healthy_percent: Some(50), clean_up: Some(clean_up) };

@@ -10,6 +10,9 @@ use model::ecs::service::{Rollout, SchedulingStrategy, SetRole};
 use model::unit::StopCause;
 use std::sync::Arc;
 
+/// All production traffic, in thousandths.
+const ALL_PERMILLE: u32 = 1000;
+
 impl Planning<'_> {
     /// Tasks that the service is to have.
     pub(super) fn desired(&self) -> u32 {
@@ -45,6 +48,7 @@ impl Planning<'_> {
         let sides = forward.filter(|(_, deployment)| self.is_two_sided(deployment));
         let stage = forward.map(|(progress, _)| progress.stage);
         let is_frozen = self.state.primary().is_some_and(|primary| primary.rollout == Rollout::Failed);
+        let serves = !is_frozen || self.primary_serves();
         let mut left = desired;
         let mut bounds = bounded;
         let mut wants = Vec::new();
@@ -54,6 +58,7 @@ impl Planning<'_> {
             let want = match (role, stage) {
                 // A hook before it may say no yet.
                 (SetRole::Primary, Some(stage)) if stage < Stage::ScaleUp => Want::Keep(good.min(desired)),
+                (SetRole::Primary, _) if !serves => Want::Keep(0),
                 (SetRole::Primary, _) if is_frozen => {
                     left = desired - good.min(desired);
                     Want::Keep(good.min(desired))
@@ -76,6 +81,16 @@ impl Planning<'_> {
             wants.push((id, want));
         }
         (wants, bounds)
+    }
+
+    /// Of a deployment with two sides that ended where it stood, the side with most of the traffic is the service.
+    fn primary_serves(&mut self) -> bool {
+        let Some(deployment) = self.current().cloned() else { return true };
+        let completed = self.state.completed.clone();
+        let has_other =
+            self.state.sets.iter().any(|set| set.role == SetRole::Active && Some(&set.revision) == completed.as_ref());
+        let weight = self.progress(&deployment.id).map_or(0, |progress| progress.weight_permille);
+        !self.is_two_sided(&deployment) || !has_other || 2 * weight >= ALL_PERMILLE
     }
 
     /// Asks for the moves and makes them, for all sets and for Units of sets that are no more.
