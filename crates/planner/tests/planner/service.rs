@@ -464,6 +464,21 @@ fn a_daemon_keeps_its_minimum_while_it_is_replaced() {
 }
 
 #[test]
+fn a_daemon_makes_room_for_its_successor_where_its_node_is_full() {
+    let mut town = Town::new(3, 0, rolling(200, 50));
+    town.put_service(|service| service.scheduling = SchedulingStrategy::Daemon);
+    town.deploy("r1", Fate::Runs);
+    town.pass(60);
+    for node in ["node-1", "node-2", "node-3"] {
+        let used = town.world.snapshot.node_use(&model::NodeId::new(node)).cpu;
+        town.change_node(node, |node| node.cpu = used);
+    }
+    town.deploy("r2", Fate::Runs);
+    town.pass(300);
+    assert_eq!((town.serving("ecs-svc/1"), town.serving("ecs-svc/2")), (0, 3), "{}", town.story);
+}
+
+#[test]
 fn task_sets_follow_their_scale() {
     let mut town = Town::new(2, 4, rolling(200, 100));
     town.put_service(|service| service.controller = Controller::External);

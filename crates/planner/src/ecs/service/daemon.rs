@@ -9,6 +9,7 @@ use model::ecs::{MembershipStatus, TaskDefinition};
 use model::query::{Member as ClusterMember, Query, Subject as _};
 use model::unit::{Constraint, Owner, SlotPlace, StopCause};
 use model::{NodeId, ServiceId, Snapshot};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -116,7 +117,11 @@ impl Planning<'_> {
             let (serving, sick): (Vec<usize>, Vec<usize>) =
                 here.new.iter().partition(|place| self.members[**place].phase != Phase::Unhealthy);
             let is_up = serving.iter().any(|place| self.members[*place].phase == Phase::Healthy);
-            let goes: Vec<usize> = here.old.iter().chain(&sick).copied().collect();
+            // One that was ill is well again, beside the one that was to take its place.
+            let surplus = self.all_but_the_best(&serving);
+            // A successor that the node has no room for, or that waits until there is some.
+            let has_no_room = serving.iter().any(|place| self.members[*place].unit.waits_for.is_some());
+            let goes: Vec<usize> = here.old.iter().chain(&sick).chain(&surplus).copied().collect();
             let may_start_first = bounds.max > taking_part;
             let is_missing = serving.is_empty();
             if is_missing
@@ -131,7 +136,7 @@ impl Planning<'_> {
                 let is_spare = !was_healthy || healthy > bounds.min_healthy as usize;
                 if self.members[place].protected_until.is_none()
                     && is_spare
-                    && (is_up || is_missing && !may_start_first)
+                    && (is_up || has_no_room || is_missing && !may_start_first || surplus.contains(&place))
                 {
                     stops.push(place);
                     healthy -= usize::from(was_healthy);
@@ -150,6 +155,13 @@ impl Planning<'_> {
         let reason = words::scaling(set);
         self.stop_all(&stops, &reason);
         self.start_on(set, starts);
+    }
+
+    /// Those of a node's tasks that it has too many of: the one that has come farthest stays, the oldest of those.
+    fn all_but_the_best(&self, places: &[usize]) -> Vec<usize> {
+        let rank = |place: &usize| (self.members[*place].phase, Reverse(self.members[*place].unit.created_at));
+        let best = places.iter().copied().max_by_key(rank);
+        places.iter().copied().filter(|place| Some(*place) != best).collect()
     }
 
     fn start_on(&mut self, set: &Arc<str>, nodes: Vec<NodeId>) {
