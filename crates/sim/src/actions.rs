@@ -31,10 +31,18 @@ enum Action {
     Notice,
     RestartAgent,
     Reboot,
+    CreateService,
+    UpdateService,
+    DeleteService,
+    StopDeployment,
+    AnswerHook,
+    Protect,
+    Ring,
+    Schedule,
 }
 
-/// How often each is drawn, in relation.
-const WEIGHTS: [(Action, usize); 18] = [
+/// How often each is drawn, in relation, where it is about single tasks.
+const TASKS: [(Action, usize); 21] = [
     (Action::RunTasks, 10),
     (Action::StopTask, 6),
     (Action::Drain, 1),
@@ -53,6 +61,39 @@ const WEIGHTS: [(Action, usize); 18] = [
     (Action::Notice, 4),
     (Action::RestartAgent, 2),
     (Action::Reboot, 1),
+    (Action::CreateService, 1),
+    (Action::UpdateService, 1),
+    (Action::Schedule, 8),
+];
+
+/// The same where it is about services.
+const SERVICES: [(Action, usize); 26] = [
+    (Action::RunTasks, 1),
+    (Action::StopTask, 2),
+    (Action::Drain, 2),
+    (Action::Clock, 36),
+    (Action::Weather, 2),
+    (Action::NewNode, 2),
+    (Action::Place, 20),
+    (Action::Collect, 4),
+    (Action::RestartServer, 1),
+    (Action::Connect, 14),
+    (Action::Say, 40),
+    (Action::Deliver, 50),
+    (Action::Report, 50),
+    (Action::Work, 60),
+    (Action::Break, 2),
+    (Action::Notice, 4),
+    (Action::RestartAgent, 1),
+    (Action::Reboot, 1),
+    (Action::CreateService, 5),
+    (Action::UpdateService, 5),
+    (Action::DeleteService, 1),
+    (Action::StopDeployment, 1),
+    (Action::AnswerHook, 4),
+    (Action::Protect, 1),
+    (Action::Ring, 1),
+    (Action::Schedule, 50),
 ];
 
 impl World {
@@ -67,10 +108,11 @@ impl World {
     }
 
     fn draw(&mut self) -> Action {
-        let mut place = self.chance.below(WEIGHTS.iter().map(|(_, weight)| weight).sum());
-        for (action, weight) in WEIGHTS {
-            if place < weight {
-                return action;
+        let weights: &[(Action, usize)] = if self.serves { &SERVICES } else { &TASKS };
+        let mut place = self.chance.below(weights.iter().map(|(_, weight)| weight).sum());
+        for (action, weight) in weights {
+            if place < *weight {
+                return *action;
             }
             place -= weight;
         }
@@ -91,6 +133,14 @@ impl World {
             Action::NewNode => (self.nodes.len() < NODES_MAX).then(|| self.add_node()),
             Action::Place => self.place().await,
             Action::Collect => self.collect().await,
+            Action::Schedule => self.schedule().await,
+            Action::CreateService => self.create_service().await,
+            Action::UpdateService => self.update_service().await,
+            Action::DeleteService => self.delete_service().await,
+            Action::StopDeployment => self.stop_deployment().await,
+            Action::AnswerHook => self.answer_hook().await,
+            Action::Protect => self.protect_task().await,
+            Action::Ring => Some(self.ring()),
             Action::RestartServer => {
                 self.restart_server("the server is stopped").await;
                 Some("all sessions are broken".into())
@@ -112,7 +162,7 @@ impl World {
             Action::Work => {
                 let due = self.nodes[node].due(self.clock.now());
                 let uid = self.chance.pick(&due)?.clone();
-                self.work(node, &uid, false)
+                self.work(node, &uid)
             }
             Action::Break => {
                 let node_there = self.nodes.get_mut(node)?;
@@ -155,6 +205,19 @@ impl World {
         let records = self.server.records().clone();
         let taken = self.server.collector.turn(snapshot, &records).await;
         Some(format!("the collector takes a turn on a snapshot of {age} revisions ago: {}", words(&taken)))
+    }
+
+    pub(crate) async fn schedule(&mut self) -> Option<String> {
+        let now = self.clock.now();
+        if !self.server.scheduler.wants_a_turn(now) {
+            return None;
+        }
+        let snapshot = self.a_while_ago(self.server.scheduler.floor);
+        let age = self.server.records().current().revision - snapshot.revision;
+        let records = self.server.records().clone();
+        self.seen = Some(snapshot.clone());
+        let taken = self.server.scheduler.turn(snapshot, &records).await;
+        Some(format!("the scheduler takes a turn on a snapshot of {age} revisions ago: {}", words(&taken)))
     }
 
     pub(crate) async fn connect(&mut self, id: &NodeId) -> Option<String> {
@@ -233,9 +296,9 @@ impl World {
     }
 
     /// A Unit on a node moves on.
-    pub(crate) fn work(&mut self, id: &NodeId, uid: &UnitUid, quietly: bool) -> Option<String> {
+    pub(crate) fn work(&mut self, id: &NodeId, uid: &UnitUid) -> Option<String> {
         let now = self.clock.now();
-        let deed = self.nodes.get_mut(id)?.work(uid, now, quietly, &mut self.chance)?;
+        let deed = self.nodes.get_mut(id)?.work(uid, now, self.season, &mut self.chance)?;
         self.book.witness(id, &deed, &self.server.records().current(), &mut self.broken);
         Some(match deed {
             Deed::Began(uid) => format!("{uid} runs on {id}"),

@@ -1,5 +1,7 @@
 //! The end of a run: no more faults, every node is back, everything is delivered; then what must have come true is asked.
 
+use crate::rules_of_services;
+use crate::temper::Season;
 use crate::world::World;
 use model::ecs::MembershipStatus;
 use model::unit::Lifecycle;
@@ -12,14 +14,24 @@ use std::time::Duration;
 use test_support::cluster_id;
 
 /// Rounds after which a cluster without faults must be quiet.
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 400;
+/// Rounds in which what services run stays as it is, so that bad deployments come to their ends.
+const UNMENDED: usize = 60;
 /// Time that goes by in a round: more than a start or a stop takes.
 const ROUND_MS: u64 = 5_000;
+
+#[derive(Clone, Copy)]
+enum Turn {
+    Schedule,
+    Place,
+    Collect,
+}
 
 impl World {
     pub(crate) async fn calm_down(&mut self) {
         self.weather.set(None);
-        self.calm = true;
+        self.season = Season::Calm;
+        self.bells.silence();
         self.say("the faults end").await;
         // Farewells that could not be stored wait a second.
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -27,12 +39,19 @@ impl World {
         for node in &nodes {
             self.take_back(node).await;
         }
-        for _ in 0..ROUNDS {
+        // Some wakes were lost; from now on none is.
+        self.server.placer.wake();
+        self.server.collector.wake();
+        self.server.scheduler.wake();
+        for round in 0..ROUNDS {
             let moved = self.round(&nodes).await;
             if !self.broken.is_empty() {
                 return;
             }
-            if !moved {
+            if self.season == Season::Calm && (!moved || round >= UNMENDED) {
+                self.season = Season::Mended;
+                self.say("what services run is mended").await;
+            } else if !moved {
                 self.say("all is quiet").await;
                 self.check_quiet();
                 return;
@@ -69,13 +88,19 @@ impl World {
                 moved = true;
             }
         }
-        self.server.placer.wake();
-        self.server.collector.wake();
-        if let Some(words) = self.place().await {
-            self.say(words).await;
-        }
-        if let Some(words) = self.collect().await {
-            self.say(words).await;
+        // A turn that finds nothing to do is not worth a line.
+        let mut idle = self.server.records().current().revision;
+        for turn in [Turn::Schedule, Turn::Place, Turn::Collect] {
+            let words = match turn {
+                Turn::Schedule => self.schedule().await,
+                Turn::Place => self.place().await,
+                Turn::Collect => self.collect().await,
+            };
+            let revision = self.server.records().current().revision;
+            if let Some(words) = words.filter(|_| revision != idle) {
+                self.say(words).await;
+            }
+            idle = revision;
         }
         for node in nodes {
             while let Some(words) = self.next_delivery(node).await {
@@ -83,15 +108,24 @@ impl World {
                 moved = true;
             }
             for uid in self.nodes[node].due(self.clock.now()) {
-                if let Some(words) = self.work(node, &uid, true) {
+                if let Some(words) = self.work(node, &uid) {
                     self.say(words).await;
                     moved = true;
                 }
             }
         }
-        self.clock.advance_ms(ROUND_MS);
         let starting = self.nodes.values().any(|node| node.journal.values().any(|local| !local.runs()));
-        moved || starting || self.server.records().current().revision != before
+        moved |= starting || self.server.records().current().revision != before;
+        // Where nothing happens for a while, the next thing that is due does.
+        let due = [self.server.scheduler.due, self.server.collector.due].into_iter().flatten().min();
+        match due {
+            Some(due) if !moved => {
+                self.clock.advance_ms(due.since_ms(self.clock.now()).max(1));
+                return true;
+            }
+            _ => self.clock.advance_ms(ROUND_MS),
+        }
+        moved
     }
 
     async fn next_delivery(&mut self, node: &NodeId) -> Option<String> {
@@ -106,7 +140,18 @@ impl World {
 
     fn check_quiet(&mut self) {
         let snapshot = self.server.records().current();
-        let mut broken = everybody_is_answered(&snapshot, self.clock.now());
+        let now = self.clock.now();
+        let mut broken = everybody_is_answered(&snapshot, now);
+        broken.extend(rules_of_services::leftovers(&snapshot));
+        for service in snapshot.services.values() {
+            let is_steady = rules_of_services::is_steady(&snapshot, service, now);
+            if let Err(why) = is_steady
+                && rules_of_services::excuse(&snapshot, service).is_none()
+            {
+                let stage = rules_of_services::stage(&snapshot, service);
+                broken.push(format!("{} is not steady although there is room: {why}, {stage:?}", service.id.name));
+            }
+        }
         for unit in snapshot.units.values() {
             let asked = unit.intent.stop.is_some() && unit.placement.node().is_some();
             if asked && unit.observed.lifecycle != Lifecycle::Stopped {

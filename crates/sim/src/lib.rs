@@ -1,18 +1,26 @@
 //! A whole cluster in one thread, replayed exactly by its seed: the real store trait, records, planner and controllers; a clock,
 //! nodes and a network that are only modelled.
 //!
+//! Two seeds of three are mostly about services and their deployments, the third about single tasks; what a container does its
+//! image says.
+//!
 //! One step is one thing that happens: a user's call, one turn of one controller, one message that arrives, one container that
 //! moves on, one crash. The seed picks it. Between two steps everything that can run has run, so nothing depends on a thread's
-//! timing. After each step the rules in [`rules`] are asked; after the last one the faults end, and what must come true once
-//! things are quiet is asked too.
+//! timing. After each step the rules in [`rules`] and [`rules_of_services`] are asked. After the last one the
+//! faults end; bad deployments come to their ends; then whatever services run is mended, and what must come true once things are
+//! quiet is asked too.
 
 mod actions;
+mod admission;
 mod calm;
 mod chance;
 mod node;
 mod rules;
+mod rules_of_services;
 mod server;
+mod services;
 mod stepped;
+mod temper;
 mod users;
 mod weather;
 mod world;
@@ -39,7 +47,7 @@ pub struct OneFault {
 }
 
 impl Options {
-    pub const STEPS: usize = 160;
+    pub const STEPS: usize = 260;
 
     pub fn seed(seed: u64) -> Self {
         Self { seed, steps: Self::STEPS, fault: None }

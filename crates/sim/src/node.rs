@@ -4,12 +4,14 @@
 //! ignored, a Unit that is absent from a complete set ends, a Unit that it does not know is begun only if nobody has begun it.
 
 use crate::chance::Chance;
+use crate::temper::{Season, Temper};
 use model::unit::observed::StopObserved;
 use model::unit::{ContainerObserved, ContainerState, Health, Lifecycle, Observed, StopCause};
 use model::{Node, Timestamp, UnitUid};
 use session::server::Settled;
 use session::{Assignment, Desired, ObservedUpdate};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The most that a start, a stop or an exit takes, in milliseconds.
@@ -179,15 +181,15 @@ impl FakeNode {
         self.journal.iter().filter(|(_, local)| is_due(local)).map(|(uid, _)| uid.clone()).collect()
     }
 
-    /// Moves one Unit on. `quietly`: what runs well goes on to.
-    pub(crate) fn work(&mut self, uid: &UnitUid, now: Timestamp, quietly: bool, chance: &mut Chance) -> Option<Deed> {
+    /// Moves one Unit on.
+    pub(crate) fn work(&mut self, uid: &UnitUid, now: Timestamp, season: Season, chance: &mut Chance) -> Option<Deed> {
         let local = self.journal.get_mut(uid)?;
         let wished = local.assignment.unit.intent.stop.as_ref();
         let ending = wished.map(|stop| StopObserved { cause: stop.by, reason: stop.reason.clone() }).or_else(|| {
             let reason = "its record was deleted".into();
             self.gone.contains(uid).then_some(StopObserved { cause: StopCause::UserInitiated, reason })
         });
-        let deed = local.advance(now, quietly, ending, chance)?;
+        let deed = local.advance(now, season, ending, chance)?;
         local.sequence += 1;
         let (sequence, observed) = (local.sequence, local.observed.clone());
         self.outbox.insert(uid.clone(), Waiting { sequence, observed, sent: false });
@@ -208,11 +210,13 @@ impl Local {
     fn advance(
         &mut self,
         now: Timestamp,
-        quietly: bool,
+        season: Season,
         ending: Option<StopObserved>,
         chance: &mut Chance,
     ) -> Option<Deed> {
         let uid = self.assignment.unit.uid.clone();
+        let image = self.assignment.spec.containers.first().map_or("", |container| &container.image);
+        let temper = Temper::of(image).in_season(season);
         let observed = &mut self.observed;
         match (observed.lifecycle, ending) {
             (Lifecycle::Accepted, None) => {
@@ -221,7 +225,7 @@ impl Local {
                 Some(Deed::Other(uid, "is prepared"))
             }
             (Lifecycle::Accepted | Lifecycle::Preparing, Some(stop)) => Some(self.end(uid, stop, None, now)),
-            (Lifecycle::Preparing, None) if chance.one_in(8) => {
+            (Lifecycle::Preparing, None) if temper.fails_to_start(season, chance) => {
                 let reason = "CannotPullContainerError: there is no such image".into();
                 let stop = StopObserved { cause: StopCause::FailedToStart, reason };
                 Some(self.end(uid, stop, None, now))
@@ -231,7 +235,12 @@ impl Local {
                 observed.started_at = Some(now);
                 let spec = &self.assignment.spec;
                 observed.containers = spec.containers.iter().map(|c| running(&c.name, c.essential)).collect();
-                self.next_at = now.saturating_add_ms(chance.ms(RUN_MS));
+                if let Some(first) = observed.containers.first_mut() {
+                    first.health = temper.has_check().then_some(Health::Unknown);
+                    first.image_digest = Some(digest_of(image));
+                }
+                self.next_at =
+                    now.saturating_add_ms(chance.ms(if temper == Temper::Moody { RUN_MS } else { START_MS }));
                 Some(Deed::Began(uid))
             }
             (Lifecycle::Running, Some(stop)) => {
@@ -241,7 +250,8 @@ impl Local {
                 self.next_at = now.saturating_add_ms(chance.ms(STOP_MS));
                 Some(Deed::Other(uid, "is told to stop"))
             }
-            (Lifecycle::Running, None) if quietly => None,
+            (Lifecycle::Running, None) if temper != Temper::Moody => self.go_on(uid, temper, now, season, chance),
+            (Lifecycle::Running, None) if season != Season::Rough => None,
             (Lifecycle::Running, None) if chance.one_in(3) => {
                 let code = chance.below(3) as i32;
                 let reason = format!("container exited with code {code}");
@@ -265,6 +275,33 @@ impl Local {
         }
     }
 
+    /// A container of a service is up.
+    fn go_on(
+        &mut self,
+        uid: UnitUid,
+        temper: Temper,
+        now: Timestamp,
+        season: Season,
+        chance: &mut Chance,
+    ) -> Option<Deed> {
+        if temper == Temper::Exits || (season == Season::Rough && chance.one_in(12)) {
+            let reason = "container exited with code 1".into();
+            let stop = StopObserved { cause: StopCause::EssentialContainerExited, reason };
+            return Some(self.end(uid, stop, Some(1), now));
+        }
+        self.next_at = now.saturating_add_ms(chance.ms(RUN_MS));
+        let container = self.observed.containers.first_mut().filter(|container| container.health.is_some())?;
+        let health = match temper {
+            Temper::Sick => Health::Unhealthy,
+            Temper::Flaps if container.health == Some(Health::Healthy) => Health::Unhealthy,
+            _ => Health::Healthy,
+        };
+        if container.health.replace(health) == Some(health) {
+            return None;
+        }
+        Some(Deed::Other(uid, if health == Health::Healthy { "is healthy" } else { "is unhealthy" }))
+    }
+
     fn end(&mut self, uid: UnitUid, stop: StopObserved, code: Option<i32>, now: Timestamp) -> Deed {
         self.observed.lifecycle = Lifecycle::Stopped;
         self.observed.stopped_at = Some(now);
@@ -275,6 +312,12 @@ impl Local {
         }
         Deed::Ended(uid, stop)
     }
+}
+
+/// What an image's tag stands for.
+fn digest_of(image: &str) -> Arc<str> {
+    let sum = image.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    format!("sha256:{sum:064x}").into()
 }
 
 fn running(name: &str, essential: bool) -> ContainerObserved {

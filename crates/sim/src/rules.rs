@@ -3,8 +3,9 @@
 use crate::node::{Deed, FakeNode};
 use crate::server::RETENTION;
 use imbl::ordmap::DiffItem;
+use model::ecs::TaskFace;
 use model::unit::observed::StopObserved;
-use model::unit::{Lifecycle, Placement, StopIntent, Unit};
+use model::unit::{Face, Lifecycle, Placement, StopIntent, Unit};
 use model::{Cpu, Memory, NodeId, Snapshot, Timestamp, UnitName, UnitUid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,7 +120,9 @@ impl Book {
             }
         };
         let born = |unit: &Unit| (unit.uid.clone(), unit.spec.clone(), unit.created_at, unit.scheduling.clone());
-        demand(born(old) == born(new) && old.face == new.face, "changed in what never changes");
+        let born = |unit: &Unit| (born(unit), unit.owner.clone(), face(unit));
+        demand(born(old) == born(new), "changed in what never changes");
+        demand(!old.settled || new.settled, "was settled, and then not");
         demand(new.observed.lifecycle >= old.observed.lifecycle, "went back in its life");
         let was_over = old.observed.lifecycle == Lifecycle::Stopped;
         demand(!was_over || old.observed == new.observed, "changed after its end");
@@ -142,6 +145,12 @@ impl Book {
             demand(new.observed.stop.as_ref() == Some(seen), "is recorded with another end than it had");
         }
     }
+}
+
+/// All of a Unit's face but what its task protection says.
+fn face(unit: &Unit) -> TaskFace {
+    let Face::Ecs(face) = &unit.face;
+    TaskFace { protected_until: None, ..(**face).clone() }
 }
 
 fn placed(unit: &Unit) -> String {

@@ -9,7 +9,8 @@ pub(crate) struct Stepped<C> {
     controller: C,
     touched: TouchedReceiver,
     woken: bool,
-    due: Option<Timestamp>,
+    /// When it wants to look again although nothing has changed.
+    pub(crate) due: Option<Timestamp>,
     /// No snapshot older than this may be planned on: it would not show the controller's own last commit.
     pub(crate) floor: u64,
 }

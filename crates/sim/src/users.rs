@@ -25,7 +25,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    fn of(outcome: Result<impl Sized, CommitError>) -> Self {
+    pub(crate) fn of(outcome: Result<impl Sized, CommitError>) -> Self {
         match outcome {
             Ok(_) => Answer::Done,
             Err(CommitError::Store(StoreError::Unknown)) => Answer::Unknown,
@@ -33,7 +33,7 @@ impl Answer {
         }
     }
 
-    fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             Answer::Done => "accepted",
             Answer::Refused => "refused",

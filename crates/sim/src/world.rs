@@ -3,7 +3,10 @@
 use crate::chance::Chance;
 use crate::node::FakeNode;
 use crate::rules::{self, Book};
-use crate::server::Server;
+use crate::rules_of_services::{Ledger, Step};
+use crate::server::{Bells, Ground, Server};
+use crate::services;
+use crate::temper::Season;
 use crate::weather::Weather;
 use crate::{Options, Run};
 use model::network::{Network, Range, Subnet};
@@ -14,7 +17,7 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{MemoryStore, Store};
+use store::MemoryStore;
 use test_support::{FaultyStore, HandClock, cluster, cluster_id, network, node, scope};
 
 /// Snapshots that are kept to be looked at too late.
@@ -25,16 +28,24 @@ const STARTS: usize = 1000;
 pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) clock: Arc<HandClock>,
-    pub(crate) store: Arc<dyn Store>,
+    ground: Ground,
+    pub(crate) bells: Bells,
     pub(crate) weather: Weather,
     pub(crate) server: Server,
     pub(crate) nodes: BTreeMap<NodeId, FakeNode>,
     pub(crate) book: Book,
+    pub(crate) ledger: Ledger,
     pub(crate) broken: Vec<String>,
     /// How many tasks were asked for so far: their names.
     pub(crate) tasks: usize,
-    /// Whether the faults have ended: nobody looks at what was true a while ago any more.
-    pub(crate) calm: bool,
+    /// How many objects of services were made so far: their ids.
+    pub(crate) made: usize,
+    /// After the rough one nobody looks at what was true a while ago any more.
+    pub(crate) season: Season,
+    /// What the controller saw that took a turn in this step, if it saw something older than what was there.
+    pub(crate) seen: Option<Arc<Snapshot>>,
+    /// Whether this seed is more about services than about single tasks.
+    pub(crate) serves: bool,
     history: VecDeque<Arc<Snapshot>>,
     options: Options,
     story: String,
@@ -48,21 +59,29 @@ impl World {
         let clock = Arc::new(HandClock::default());
         let faulty = FaultyStore::new(Arc::new(MemoryStore::default()));
         let weather = Weather::over(&faulty, options.fault, chance.fork());
-        let server = Server::open(faulty.clone(), clock.clone(), chance.number()).await;
+        let (admission, bells) = (Default::default(), Bells::default());
+        let ground = Ground { store: faulty, clock: clock.clone(), admission, bells: bells.clone() };
+        let server = Server::open(&ground, chance.number()).await;
         let mut draft = Draft::new();
         draft.create(&cluster_id("default"), &cluster("default")).create(&scope(), &small_network());
+        services::define(&mut draft);
         let first = server.records().commit(draft).await.expect("an empty store in good weather takes every record");
         let mut world = Self {
             chance,
             clock,
-            store: faulty,
+            ground,
+            bells,
             weather,
             server,
             nodes: BTreeMap::new(),
             book: Book::default(),
+            ledger: Ledger::default(),
             broken: Vec::new(),
             tasks: 0,
-            calm: false,
+            made: 0,
+            season: Season::Rough,
+            seen: None,
+            serves: !seed.is_multiple_of(3),
             history: [first].into(),
             options,
             story: format!("seed {seed}\n"),
@@ -94,7 +113,7 @@ impl World {
     /// A snapshot that may be old, but not below a revision.
     pub(crate) fn a_while_ago(&mut self, floor: u64) -> Arc<Snapshot> {
         let current = self.server.records().current();
-        if self.calm || !self.chance.one_in(3) {
+        if self.season != Season::Rough || !self.chance.one_in(3) {
             return current;
         }
         let old: Vec<Arc<Snapshot>> = self.history.iter().filter(|s| s.revision >= floor).cloned().collect();
@@ -119,7 +138,10 @@ impl World {
         let (before, after) = (self.history[self.history.len() - 1].clone(), self.server.records().current());
         if after.revision > before.revision {
             let mut done = Vec::new();
+            let seen = self.seen.take().unwrap_or_else(|| before.clone());
             let broken = self.book.compare(&before, &after, now, &mut done);
+            self.broken.extend(broken);
+            let broken = self.ledger.compare(&Step { before: &before, seen: &seen, after: &after, now }, &mut done);
             self.broken.extend(broken);
             self.broken.extend(self.book.check(&after));
             lines.extend(done.into_iter().map(|line| format!("  > {line}")));
@@ -128,11 +150,13 @@ impl World {
                 self.history.pop_front();
             }
         }
+        self.seen = None;
         self.broken.extend(rules::on_nodes(&after, &self.nodes));
         lines.into_iter().for_each(|line| self.tell(&line));
-        let (chance, server) = (&mut self.chance, &mut self.server);
-        server.placer.listen(|| chance.one_in(10));
-        server.collector.listen(|| chance.one_in(10));
+        let (chance, server, rough) = (&mut self.chance, &mut self.server, self.season == Season::Rough);
+        server.placer.listen(|| rough && chance.one_in(10));
+        server.collector.listen(|| rough && chance.one_in(10));
+        server.scheduler.listen(|| rough && chance.one_in(10));
     }
 
     fn tell(&mut self, line: &str) {
@@ -144,7 +168,7 @@ impl World {
         let expected = self.server.records().current();
         self.nodes.values_mut().for_each(|node| node.link = None);
         for attempt in 1..=STARTS {
-            self.server = Server::open(self.store.clone(), self.clock.clone(), self.chance.number()).await;
+            self.server = Server::open(&self.ground, self.chance.number()).await;
             let opened = self.server.records().current();
             if attempt == 1 && !same_records(&expected, &opened) {
                 self.broken.push("what was opened again is not what was followed".into());
@@ -179,6 +203,8 @@ fn same_records(a: &Snapshot, b: &Snapshot) -> bool {
     a.revision == b.revision
         && (&a.units, &a.specs, &a.nodes, &a.ledgers) == (&b.units, &b.specs, &b.nodes, &b.ledgers)
         && (&a.clusters, &a.networks, &a.memberships) == (&b.clusters, &b.networks, &b.memberships)
+        && (&a.services, &a.service_states, &a.service_events) == (&b.services, &b.service_states, &b.service_events)
+        && (&a.deployments, &a.deployment_states) == (&b.deployments, &b.deployment_states)
 }
 
 /// Subnets of eleven addresses each and eleven for containers, so that they run out.
