@@ -273,9 +273,11 @@ impl Group {
     /// # Errors
     /// [`CgroupError::Io`].
     pub fn enter(&self) -> Result<(), CgroupError> {
-        for dir in self.dirs() {
-            let procs = dir.join("cgroup.procs");
-            fs::write(&procs, "0").map_err(failed(&procs, "joined"))?;
+        for hierarchy in &self.host.hierarchies {
+            // A thread that moves itself in v1 takes no lock that all starting and ending processes wait for.
+            let file = if let Kind::V1(_) = hierarchy.kind { "tasks" } else { "cgroup.procs" };
+            let file = self.dir(hierarchy).join(file);
+            fs::write(&file, "0").map_err(failed(&file, "joined"))?;
         }
         Ok(())
     }

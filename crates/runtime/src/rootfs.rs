@@ -53,10 +53,24 @@ fn overlay(rootfs: &RootFs) -> io::Result<OwnedFd> {
         context.set(c"lowerdir+", layer)?;
     }
     if let (Some(upper), Some(work)) = (&rootfs.upper, &rootfs.work) {
+        allow_again(work);
         context.set(c"upperdir", upper)?;
         context.set(c"workdir", work)?;
+        match context.flag(c"volatile") {
+            // Kernels before 5.10 do not know it.
+            Err(e) if e.raw_os_error() != Some(libc::EINVAL) => return Err(e),
+            _ => {}
+        }
     }
     context.mount(0)
+}
+
+/// A writable layer is worth nothing after its boot, so it is mounted `volatile`: nothing in it is forced to the disk, and its
+/// end does not wait for whatever else is on the way to that disk. The kernel marks such a layer, lest it be mounted again after
+/// a power cut; what an earlier attempt of the same boot has left is whole.
+fn allow_again(work: &Path) {
+    // There is none on a first mount. No container sees this folder.
+    let _ = std::fs::remove_dir_all(work.join("work/incompat"));
 }
 
 /// mount(2) takes one page of options: layers go by descriptor number, relative to `/proc/self/fd`, four letters each.
@@ -72,6 +86,7 @@ fn classic_overlay(rootfs: &RootFs, at: &CString) -> Result<(), StartError> {
         let _ = write!(options, "{separator}{}", number(layer)?);
     }
     if let (Some(upper), Some(work)) = (&rootfs.upper, &rootfs.work) {
+        allow_again(work);
         let _ = write!(options, ",upperdir={},workdir={}", number(upper)?, number(work)?);
     }
     let what = || "the container's root cannot be mounted from its layers".to_owned();
@@ -133,6 +148,28 @@ mod tests {
         });
         assert_eq!(files, 151);
         assert!(upper.join("written").exists());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_writable_layer_forces_nothing_to_the_disk_and_is_mounted_again_by_the_next_attempt() {
+        let dir = std::env::temp_dir().join(format!("bayplan-volatile-{}", std::process::id()));
+        let [lower, upper, work, place] = ["lower", "upper", "work", "place"].map(|name| dir.join(name));
+        for made in [&lower, &upper, &work, &place] {
+            std::fs::create_dir_all(made).unwrap();
+        }
+        let rootfs = RootFs { lower: vec![lower], upper: Some(upper), work: Some(work), readonly: false };
+        for attempt in 1..=2 {
+            let (options, written) = apart(|| {
+                mount_at(&rootfs, &place).unwrap();
+                std::fs::write(place.join(attempt.to_string()), "").unwrap();
+                let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+                let options = mounts.lines().last().unwrap().to_owned();
+                (options, std::fs::read_dir(&place).unwrap().count())
+            });
+            assert!(options.contains("volatile"), "{options}");
+            assert_eq!(written, attempt);
+        }
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
