@@ -1,5 +1,6 @@
 """Killing parts of a Bayplan, waiting until it is ready again, and containers that tell whether they were disturbed."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -60,6 +61,20 @@ def is_alive(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+@contextlib.contextmanager
+def no_agent(instance):
+    """The agent is dead and its parent does not start it again, until this is left."""
+    parent = instance.pid("parent")
+    os.kill(parent, signal.SIGSTOP)
+    try:
+        agent = instance.pid("agent")
+        os.kill(agent, signal.SIGKILL)
+        eventually(lambda: not os.path.exists(f"/proc/{agent}/root/."), 5, "the end of the agent")
+        yield
+    finally:
+        os.kill(parent, signal.SIGCONT)
 
 
 class Beating:

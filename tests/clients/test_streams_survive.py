@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 
 import pytest
 
 from ecs import FOREVER, shell
 from instance import BINARY, eventually, processes
-from survival import Victim
+from survival import Victim, no_agent
 
 COUNTING = "n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.02; done"
 
@@ -38,20 +37,6 @@ def read_to(process, last):
         assert line, (lines[-3:], process.stderr.read())
         lines.append(line.rstrip("\n"))
     return lines
-
-
-@contextlib.contextmanager
-def no_agent(instance):
-    """The agent is dead and its parent does not start it again, until this is left."""
-    parent = instance.pid("parent")
-    os.kill(parent, signal.SIGSTOP)
-    try:
-        agent = instance.pid("agent")
-        os.kill(agent, signal.SIGKILL)
-        eventually(lambda: not os.path.exists(f"/proc/{agent}/root/."), 5, "the end of the agent")
-        yield
-    finally:
-        os.kill(parent, signal.SIGCONT)
 
 
 def asks(process):

@@ -9,7 +9,7 @@ import pytest
 
 from ecs import FOREVER, container, exit_code, shell
 from instance import eventually
-from survival import ROLES, Beating, Victim, is_alive
+from survival import ROLES, Beating, Victim, is_alive, no_agent
 
 OUT = [{"sourceVolume": "out", "containerPath": "/out"}]
 #: Says that it is up, and ends with 7 when the host tells it to.
@@ -78,6 +78,20 @@ def test_every_line_that_is_written_is_in_the_logs(victim):
     victim.kill()
     victim.recover()
     assert victim.aws.says(task, "line 199\n").splitlines() == [f"line {n}" for n in range(200)]
+
+
+def test_logs_of_tasks_whose_records_are_gone_are_cleared_and_no_others(victim):
+    runs = victim.aws.go("echo runs; " + FOREVER)
+    victim.aws.says(runs, "runs\n")
+    ended = victim.aws.finished("echo ended")["taskArn"]
+    forgotten = victim.instance.data_dir / "logs" / "0123456789abcdef0123456789abcdef"
+    with no_agent(victim.instance):
+        # As an agent finds it that was away when the task's record was deleted.
+        forgotten.mkdir()
+        (forgotten / "main.log").write_text("")
+    eventually(lambda: not forgotten.exists(), 10, "the end of a forgotten task's logs")
+    assert victim.instance.logs(runs) == "runs\n"
+    assert victim.instance.logs(ended) == "ended\n"
 
 
 def test_a_supervisor_that_dies_is_found_out_and_no_exit_code_is_invented(victim, tmp_path):

@@ -44,7 +44,7 @@ pub async fn run(config: Config) -> Result<(), AgentError> {
     let mut agent = Agent { node, actors: BTreeMap::new(), tasks: JoinSet::new(), streams: JoinSet::new(), newest: 0 };
     agent.adopt();
     loop {
-        let registration = NodeRegistration { node: agent.node.config.node.clone() };
+        let registration = agent.registration();
         match join(agent.node.config.server_socket.clone(), registration).await {
             Ok(session) => {
                 if let Err(error) = agent.serve(session).await {
@@ -125,6 +125,13 @@ impl Agent {
                 None => drop(std::fs::remove_dir_all(folder.path())),
             }
         }
+    }
+
+    /// What this node says of itself, and of whose logs it has.
+    fn registration(&self) -> NodeRegistration {
+        let logs = std::fs::read_dir(self.node.config.logs_dir()).into_iter().flatten().flatten();
+        let keeps = logs.map(|folder| UnitUid::new(folder.file_name().to_string_lossy())).collect();
+        NodeRegistration { node: self.node.config.node.clone(), keeps }
     }
 
     fn spawn(&mut self, journal: Journal) {

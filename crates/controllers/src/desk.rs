@@ -80,9 +80,10 @@ impl Desk for NodeDesk {
         })
     }
 
-    fn desired(&self, node: &NodeId) -> mpsc::Receiver<Desired> {
+    fn desired(&self, node: &NodeId, keeps: Vec<UnitUid>) -> mpsc::Receiver<Desired> {
         let (steps, receiver) = mpsc::channel(STEPS);
-        self.spawn(feed::feed(self.records.clone(), node.clone(), self.epoch, self.issuer.clone(), steps));
+        let whose = feed::Whose { node: node.clone(), keeps, epoch: self.epoch };
+        self.spawn(feed::feed(self.records.clone(), whose, self.issuer.clone(), steps));
         receiver
     }
 

@@ -11,7 +11,7 @@ use crate::wire::{self, AgentMessage, Frame, ServerMessage, frame, server_messag
 use crate::{Desired, LogBatch, NodeRegistration, ObservedUpdate, Welcome};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use model::NodeId;
+use model::{NodeId, UnitUid};
 use seat::Entry;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -37,8 +37,9 @@ const DIAL: Duration = Duration::from_secs(10);
 pub trait Desk: Send + Sync + 'static {
     /// A node introduces itself; an error is told to it and ends the session.
     fn join(&self, node: NodeRegistration) -> BoxFuture<'static, Result<Welcome, String>>;
-    /// The node's desired state: a complete set first, then every change, until the receiver is dropped.
-    fn desired(&self, node: &NodeId) -> mpsc::Receiver<Desired>;
+    /// The node's desired state: a complete set first, which also says which of the Units that it `keeps` are gone, then every
+    /// change, until the receiver is dropped.
+    fn desired(&self, node: &NodeId, keeps: Vec<UnitUid>) -> mpsc::Receiver<Desired>;
     /// Commits what the node saw. Ok means stored (or no longer of interest) and may be acknowledged.
     fn observe(&self, node: &NodeId, update: ObservedUpdate) -> BoxFuture<'static, Result<(), String>>;
     fn logs(&self, node: &NodeId, batch: LogBatch) -> BoxFuture<'static, Result<(), String>>;

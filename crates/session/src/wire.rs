@@ -241,6 +241,9 @@ pub struct End {
 #[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
 pub struct NodeRegistration {
     pub node: model::Node,
+    /// Units of which something is kept here, running or not: the node is told which of them are gone.
+    #[serde(default)]
+    pub keeps: Vec<model::UnitUid>,
 }
 
 /// What a server answers: what the node needs besides its Units.

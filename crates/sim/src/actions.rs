@@ -227,9 +227,9 @@ impl World {
         }
         // As the sessions do: a newer session takes the seat, and the older one does not count as having left.
         self.server.seats.insert(id.clone());
-        match self.server.desk.join(NodeRegistration { node: node.node.clone() }).await {
+        match self.server.desk.join(NodeRegistration { node: node.node.clone(), keeps: Vec::new() }).await {
             Ok(_) => {
-                node.connect(self.server.desk.desired(id));
+                node.connect(self.server.desk.desired(id, Vec::new()));
                 Some(format!("{id} joins"))
             }
             Err(words) => {

@@ -3,7 +3,7 @@
 use super::CredentialIssuer;
 use model::snapshot::Versioned;
 use model::unit::Unit;
-use model::{NodeId, Snapshot, Timestamp};
+use model::{NodeId, Snapshot, Timestamp, UnitUid};
 use records::{Records, Wake};
 use session::{Assignment, Desired};
 use std::sync::Arc;
@@ -12,16 +12,23 @@ use tokio::sync::mpsc;
 /// How long a Unit's credentials are good: ECS's own are good for six hours and replaced before; these are not replaced yet.
 const CREDENTIALS_MS: u64 = 7 * 24 * 3600 * 1000;
 
+/// The node that is fed.
+pub(super) struct Whose {
+    pub node: NodeId,
+    /// Units of which it kept something when it joined.
+    pub keeps: Vec<UnitUid>,
+    pub epoch: u64,
+}
+
 /// Sends the complete set, then every later change that the node has not made itself, until the session ends.
 pub(super) async fn feed(
     records: Records,
-    node: NodeId,
-    epoch: u64,
+    whose: Whose,
     issuer: Option<Arc<dyn CredentialIssuer>>,
     steps: mpsc::Sender<Desired>,
 ) {
     let mut touched = records.touched();
-    let first = complete(&records.current(), &node, epoch);
+    let first = complete(&records.current(), &whose);
     let mut told = first.revision;
     let mut next = Some(first);
     loop {
@@ -40,26 +47,28 @@ pub(super) async fn feed(
         next = match wake {
             None => return,
             Some(Wake::Everything) => {
-                let all = complete(&records.current(), &node, epoch);
+                let all = complete(&records.current(), &whose);
                 told = all.revision;
                 Some(all)
             }
             // Told twice, a Unit that has ended in between would look new to its node.
             Some(Wake::Touched(t)) if t.revision <= told => None,
-            Some(Wake::Touched(t)) => changes(&records.current(), &t, &node, epoch),
+            Some(Wake::Touched(t)) => changes(&records.current(), &t, &whose),
         };
     }
 }
 
-fn complete(snapshot: &Snapshot, node: &NodeId, epoch: u64) -> Desired {
-    let assignments = snapshot.units_of_node(node).filter_map(|unit| assignment(snapshot, unit)).collect();
-    Desired { epoch, revision: snapshot.revision, complete: true, assignments, gone: Vec::new() }
+fn complete(snapshot: &Snapshot, whose: &Whose) -> Desired {
+    let assignments = snapshot.units_of_node(&whose.node).filter_map(|unit| assignment(snapshot, unit)).collect();
+    // Those that were deleted while the node was away are named in no other step.
+    let gone = whose.keeps.iter().filter(|uid| snapshot.unit_by_uid(uid).is_none()).cloned().collect();
+    Desired { epoch: whose.epoch, revision: snapshot.revision, complete: true, assignments, gone }
 }
 
-fn changes(snapshot: &Snapshot, touched: &records::Touched, node: &NodeId, epoch: u64) -> Option<Desired> {
-    let mut step =
-        Desired { epoch, revision: touched.revision, complete: false, assignments: Vec::new(), gone: Vec::new() };
-    let here = |unit: &Arc<Unit>| unit.placement.node() == Some(node);
+fn changes(snapshot: &Snapshot, touched: &records::Touched, whose: &Whose) -> Option<Desired> {
+    let (epoch, revision) = (whose.epoch, touched.revision);
+    let mut step = Desired { epoch, revision, complete: false, assignments: Vec::new(), gone: Vec::new() };
+    let here = |unit: &Arc<Unit>| unit.placement.node() == Some(&whose.node);
     for (before, after) in &touched.units {
         match (before, after) {
             (Some(unit), None) if here(unit) => step.gone.push(unit.uid.clone()),

@@ -29,6 +29,7 @@ fn desk(records: &Records) -> Arc<NodeDesk> {
 fn registration(id: &str) -> NodeRegistration {
     NodeRegistration {
         node: model::Node { connected: false, registered_at: Timestamp::default(), ..node(id, 1024, 1024) },
+        keeps: Vec::new(),
     }
 }
 
@@ -79,9 +80,12 @@ async fn a_node_is_registered_once_and_keeps_its_first_day() {
     let before = records.current().revision;
     desk.join(registration("n1")).await.unwrap();
     assert_eq!(records.current().revision, before, "what changes nothing is not written");
-    desk.join(NodeRegistration { node: model::Node { boot_id: "second".into(), ..registration("n1").node } })
-        .await
-        .unwrap();
+    desk.join(NodeRegistration {
+        node: model::Node { boot_id: "second".into(), ..registration("n1").node },
+        keeps: Vec::new(),
+    })
+    .await
+    .unwrap();
     let second = records.current().nodes[&id("n1")].clone();
     assert_eq!((second.registered_at, second.boot_id.as_str()), (first.registered_at, "second"));
 }
@@ -152,7 +156,7 @@ async fn a_node_is_told_everything_first_and_then_what_it_did_not_do_itself() {
     }
     bind(records, &names[0], "n1").await;
     bind(records, &names[1], "n2").await;
-    let mut steps = desk.desired(&id("n1"));
+    let mut steps = desk.desired(&id("n1"), Vec::new());
     assert_eq!(told(&mut steps).await, ["all a"]);
 
     bind(records, &names[2], "n1").await;
@@ -175,7 +179,7 @@ async fn a_node_is_told_everything_first_and_then_what_it_did_not_do_itself() {
     records.commit(draft).await.unwrap();
     assert_eq!(told(&mut steps).await, ["more  -uid-default-a"]);
 
-    let mut again = desk.desired(&id("n1"));
+    let mut again = desk.desired(&id("n1"), Vec::new());
     assert_eq!(told(&mut again).await, ["all c"], "a reconnect is a re-sync");
 }
 
@@ -185,7 +189,22 @@ async fn a_stopped_unit_is_in_no_complete_set() {
     let name = admit(&opened.records, &Wish::default(), "a").await;
     bind(&opened.records, &name, "n1").await;
     observe(&opened.records, &name, Observed { lifecycle: Lifecycle::Stopped, ..Default::default() }).await;
-    assert_eq!(told(&mut desk(&opened.records).desired(&id("n1"))).await, ["all "]);
+    assert_eq!(told(&mut desk(&opened.records).desired(&id("n1"), Vec::new())).await, ["all "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_hears_which_units_that_it_keeps_something_of_were_deleted_while_it_was_away() {
+    let (opened, _) = begin().await;
+    for unit in ["runs", "stopped"] {
+        let name = admit(&opened.records, &Wish::default(), unit).await;
+        bind(&opened.records, &name, "n1").await;
+        let lifecycle = if unit == "runs" { Lifecycle::Running } else { Lifecycle::Stopped };
+        observe(&opened.records, &name, Observed { lifecycle, ..Default::default() }).await;
+    }
+    let keeps = ["runs", "stopped", "deleted"].map(|unit| UnitUid::new(format!("uid-default-{unit}"))).to_vec();
+    let desk = desk(&opened.records);
+    let mut steps = desk.desired(&id("n1"), keeps);
+    assert_eq!(told(&mut steps).await, ["all runs -uid-default-deleted"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +212,7 @@ async fn a_node_that_was_too_slow_is_told_everything_again_and_nothing_twice() {
     let (opened, _) = begin().await;
     let records = &opened.records;
     let desk = desk(records);
-    let mut steps = desk.desired(&id("n1"));
+    let mut steps = desk.desired(&id("n1"), Vec::new());
     assert_eq!(told(&mut steps).await, ["all "]);
     for n in 0..40 {
         let name = admit(records, &Wish::default(), &format!("early{n}")).await;
@@ -229,7 +248,7 @@ async fn a_node_that_was_too_slow_is_told_everything_again_and_nothing_twice() {
 async fn a_feed_ends_with_its_session() {
     let (opened, _) = begin().await;
     let desk = desk(&opened.records);
-    let mut steps = desk.desired(&id("n1"));
+    let mut steps = desk.desired(&id("n1"), Vec::new());
     assert_eq!(told(&mut steps).await, ["all "]);
     drop(steps);
     settle().await;

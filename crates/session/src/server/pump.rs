@@ -8,7 +8,7 @@ use super::seat::Seat;
 use super::{Desk, Sessions, Settled};
 use crate::wire::{self, AgentMessage, Hello, ServerMessage, agent_message, server_message};
 use crate::{Desired, NodeRegistration};
-use model::NodeId;
+use model::{NodeId, UnitUid};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ pub(super) async fn run(
         Some(AgentMessage { kind: Some(agent_message::Kind::Hello(hello)) }) => understand(&hello)?,
         _ => return Err(Status::invalid_argument("a session begins with hello")),
     };
-    let node = registration.node.id.clone();
+    let (node, keeps) = (registration.node.id.clone(), registration.keeps.clone());
     let (seat, replaced) = Seat::take(sessions.clone(), node.clone()).await;
     let session = async {
         let welcome = sessions.desk.join(registration).await.map_err(Status::failed_precondition)?;
@@ -31,7 +31,7 @@ pub(super) async fn run(
         let welcome = server_message::Kind::Welcome(wire::WelcomeFrame { document });
         to_agent.send(message(welcome)).await.map_err(|_| Status::cancelled("the agent hung up"))?;
         seat.open(to_agent.clone());
-        Pump::new(sessions.desk.clone(), node).run(&mut from_agent, &to_agent).await
+        Pump::new(sessions.desk.clone(), node).run(keeps, &mut from_agent, &to_agent).await
     };
     tokio::select! {
         biased;
@@ -67,10 +67,11 @@ impl Pump {
 
     async fn run(
         mut self,
+        keeps: Vec<UnitUid>,
         from_agent: &mut Streaming<AgentMessage>,
         to_agent: &mpsc::Sender<ServerMessage>,
     ) -> Result<(), Status> {
-        let mut desired = self.desk.desired(&self.node);
+        let mut desired = self.desk.desired(&self.node, keeps);
         loop {
             tokio::select! {
                 permit = to_agent.reserve(), if !self.unsaid.is_empty() => {

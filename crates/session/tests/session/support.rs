@@ -91,7 +91,7 @@ impl Desk for Handle {
         })
     }
 
-    fn desired(&self, node: &NodeId) -> mpsc::Receiver<Desired> {
+    fn desired(&self, node: &NodeId, _keeps: Vec<UnitUid>) -> mpsc::Receiver<Desired> {
         let (steps, receiver) = mpsc::channel(16);
         self.0.steps.lock().unwrap().insert(node.clone(), steps);
         self.0.note(format!("feed {node}"));
@@ -199,6 +199,7 @@ pub(crate) fn registration(node: &str) -> NodeRegistration {
             disconnected_at: None,
             reserved_ports: Vec::new(),
         },
+        keeps: Vec::new(),
     }
 }
 
