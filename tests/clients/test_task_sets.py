@@ -1,13 +1,12 @@
 """Task sets of services with an external deployment controller: scaled, made primary, deleted, and what of them is refused."""
 
-import os
-import signal
 import uuid
 
 import pytest
 
 from instance import eventually
 from services import WITHIN, Services
+from survival import Victim
 
 EXTERNAL = {"deploymentController": {"type": "EXTERNAL"}}
 INVALID, CLIENT = "InvalidParameterException", "ClientException"
@@ -103,6 +102,7 @@ def test_a_set_follows_its_scale_and_the_service(services, external):
     of.steady(made, 2)
     assert of.scale(made, 50)["computedDesiredCount"] == 1
     of.steady(made, 1)
+    services.says_of(of.name, f"(service {of.name}) has reached a steady state.")
     services.update(of.name, desiredCount=4)
     of.steady(made, 2)
     services.update(of.name, desiredCount=0)
@@ -235,16 +235,18 @@ def test_a_service_with_sets_is_deleted_only_by_force_and_takes_them_along(servi
 
 
 def test_sets_outlive_a_server_that_is_killed(another):
-    services = Services(another("--healthy-after", "1").instance)
+    victim = Victim(another("--healthy-after", "1"))
+    services = Services(victim.instance)
     of = External(services, 2)
     made = of.create(share=50)
     of.steady(made, 1)
     before = services.arns(of.name)
-    os.kill(services.instance.pid("server"), signal.SIGKILL)
+    victim.kill("server")
+    victim.recover()
+    services.reconnect()
     of.scale(made, 100)
     of.steady(made, 2)
     assert before < services.arns(of.name)
-    services.delete_all()
 
 
 # What is refused.

@@ -4,7 +4,7 @@ use super::members::Phase;
 use super::planning::Planning;
 use super::{deployment, words};
 use crate::rollout::Bounds;
-use crate::rollout::moves::Want;
+use crate::rollout::moves::{Tally, Want};
 use model::ecs::TaskSet;
 use model::ecs::service::{Rollout, SetRole};
 use model::unit::StopCause;
@@ -34,6 +34,12 @@ impl Planning<'_> {
         let deleted: Vec<Arc<str>> =
             sets.iter().filter(|set| set.deleted_at.is_some() && gone(&set.id)).map(|set| set.id.clone()).collect();
         self.state.sets.retain(|set| !deleted.contains(&set.id));
+        let is_whole = |(id, want): &(Arc<str>, Want)| match want {
+            Want::Keep(count) => self.tally(id) == Tally { healthy: *count, ..Tally::default() },
+            Want::Drain => deleted.contains(id),
+        };
+        let is_steady = !wants.is_empty() && wants.iter().all(is_whole);
+        self.tell_steady(is_steady);
     }
 
     fn task_sets(&self) -> Vec<TaskSet> {

@@ -217,8 +217,14 @@ impl Planning<'_> {
         let Some(primary) = self.state.primary() else { return };
         let tally = self.tally(&primary.id);
         let whole = Tally { healthy: desired, ..Tally::default() };
+        let is_steady = primary.rollout == Rollout::Completed && tally == whole && self.others_are_gone();
+        self.tell_steady(is_steady);
+    }
+
+    /// Says once that the service has what it is to have, unless something is about to change.
+    pub(super) fn tell_steady(&mut self, is_steady: bool) {
         let acts = !self.plan.start.is_empty() || !self.plan.stop.is_empty();
-        let is_steady = primary.rollout == Rollout::Completed && tally == whole && self.others_are_gone() && !acts;
+        let is_steady = is_steady && !acts;
         if is_steady && !self.state.steady {
             self.state.steady = true;
             self.say(words::steady(self.name()));
