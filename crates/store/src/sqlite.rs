@@ -243,7 +243,7 @@ fn open_writer(options: &SqliteOptions, requests: mpsc::Receiver<Request>) -> Re
         next_deadline,
         clock: options.clock.clone(),
         keep: options.keep,
-        useless_rows: contents.useless_rows.into(),
+        useless_rows: contents.useless_rows.into_iter().collect(),
         disk_is_full: false,
     };
     Ok((writer, Opened { published: reader, next_deadline: timer, epoch: contents.epoch }))

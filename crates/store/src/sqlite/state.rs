@@ -158,8 +158,8 @@ impl State {
         self.revision = revision;
     }
 
-    /// Raises the floor to `floor` and answers the rows that this makes useless, in an order in which any number of the first
-    /// ones may be deleted: a deletion's own row comes after the rows it hides.
+    /// Raises the floor to `floor` and answers the rows that this makes useless. Of all that are, the first by number may be
+    /// deleted at any time: a deletion's own row comes after the rows it hides.
     pub(super) fn compact(&mut self, floor: Revision) -> Vec<i64> {
         let mut useless = Vec::new();
         while let Some((oldest, _)) = self.log.get_min()

@@ -1,6 +1,6 @@
 //! The thread that owns the database: takes what is queued, makes it durable with one fsync, publishes it, answers. Decides nothing itself.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +37,9 @@ pub(super) struct Writer {
     pub(super) next_deadline: watch::Sender<Option<Duration>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) keep: Retention,
-    /// Rows that compaction has made useless, oldest first.
-    pub(super) useless_rows: VecDeque<i64>,
+    /// Rows that compaction has made useless. Those written first are deleted first: where nearly all rows are useless they lie
+    /// side by side, so that few pages change.
+    pub(super) useless_rows: BTreeSet<i64>,
     pub(super) disk_is_full: bool,
 }
 
@@ -114,7 +115,7 @@ impl Writer {
             leases: &turn.lease_rows,
             useless_rows: &useless_rows,
         })?;
-        self.useless_rows.drain(..useless_rows.len());
+        self.forget_useless(&useless_rows);
         Ok(())
     }
 
@@ -140,18 +141,21 @@ impl Writer {
         let step = Step { before: state, after: state, leases: &[], useless_rows: &useless_rows };
         match self.database.write(&step) {
             Ok(()) => {
-                self.useless_rows.drain(..useless_rows.len());
+                self.forget_useless(&useless_rows);
                 Ok(true)
             }
             Err(error) => unless_full(error),
         }
     }
 
-    /// In order of their numbers, which is the order of the tree that they are deleted from.
     fn oldest_useless(&self, at_most: usize) -> Vec<i64> {
-        let mut rows: Vec<i64> = self.useless_rows.iter().take(at_most).copied().collect();
-        rows.sort_unstable();
-        rows
+        self.useless_rows.iter().take(at_most).copied().collect()
+    }
+
+    fn forget_useless(&mut self, deleted: &[i64]) {
+        deleted.iter().for_each(|row| {
+            self.useless_rows.remove(row);
+        });
     }
 
     fn checkpoint_from(&self, pages: u64) -> Result<bool, rusqlite::Error> {

@@ -1,6 +1,6 @@
 //! What is stored always suffices to rebuild the state, wherever the deletion of useless rows was interrupted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct Disk {
     rows: Rows,
-    useless: Vec<i64>,
+    useless: BTreeSet<i64>,
 }
 
 fn write(state: &mut State, disk: &mut Disk, changes: &[(u8, Option<u8>)]) {
@@ -85,7 +85,7 @@ proptest! {
     #[test]
     fn the_rows_on_disk_rebuild_the_state(steps in vec(step(), 1..60)) {
         let mut state = State::new(Revision::INITIAL);
-        let mut disk = Disk { rows: Rows::new(), useless: Vec::new() };
+        let mut disk = Disk { rows: Rows::new(), useless: BTreeSet::new() };
         for step in steps {
             match step {
                 Step::Write(changes) => write(&mut state, &mut disk, &changes),
@@ -94,21 +94,21 @@ proptest! {
                     disk.useless.extend(state.compact(floor));
                 }
                 Step::DeleteUseless(count) => {
-                    for row in disk.useless.drain(..count.min(disk.useless.len())) {
+                    for row in (0..count).map_while(|_| disk.useless.pop_first()) {
                         assert!(disk.rows.remove(&row).is_some(), "row {row} was useless twice");
                     }
                 }
                 Step::Reopen => state = reopened(state.floor(), &mut disk),
             }
             let floor = state.floor();
-            assert_same(&state, &reopened(floor, &mut Disk { rows: disk.rows.clone(), useless: Vec::new() }));
+            assert_same(&state, &reopened(floor, &mut Disk { rows: disk.rows.clone(), useless: BTreeSet::new() }));
         }
     }
 
     #[test]
     fn a_compacted_state_needs_one_row_per_key(changes in vec((0..6u8, proptest::option::of(any::<u8>())), 1..60)) {
         let mut state = State::new(Revision::INITIAL);
-        let mut disk = Disk { rows: Rows::new(), useless: Vec::new() };
+        let mut disk = Disk { rows: Rows::new(), useless: BTreeSet::new() };
         for change in changes {
             write(&mut state, &mut disk, &[change]);
         }
