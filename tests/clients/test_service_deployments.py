@@ -3,7 +3,7 @@
 import pytest
 
 import images
-from ecs import FOREVER
+from ecs import FOREVER, address
 from instance import eventually
 from services import WITHIN, Watch
 
@@ -162,6 +162,73 @@ def test_unhealthy_tasks_do_not_take_the_place_of_healthy_ones(services):
     assert services.arns(name) == before
 
 
+def gated(services, folder, check="test -e /gate/open", **settings):
+    """A task that is healthy once the test makes the file `open` in a folder of the host."""
+    folder.chmod(0o755)
+    return services.task(
+        healthCheck={"command": ["CMD-SHELL", check], "interval": 5, "timeout": 2, "retries": 10, **settings},
+        mountPoints=[{"sourceVolume": "gate", "containerPath": "/gate"}],
+        task={"volumes": [{"name": "gate", "host": {"sourcePath": str(folder)}}]},
+    )
+
+
+def test_old_tasks_stay_until_new_ones_pass_their_health_check(services, tmp_path):
+    new = gated(services, tmp_path)
+    name = services.created(count=2)
+    old = services.arns(name)
+    services.update(name, taskDefinition=new)
+    services.wait(name, lambda s: s["runningCount"] == 4, "both new tasks beside the old ones")
+    eventually(
+        lambda: [t["healthStatus"] for t in services.tasks(name) if t["taskDefinitionArn"] == new] == ["UNKNOWN"] * 2,
+        WITHIN, "new tasks without a verdict",
+    )
+    assert old < services.arns(name) and services.deployment(name)["lifecycleStage"] == "SCALE_UP"
+    (tmp_path / "open").touch()
+    services.ends(name, "SUCCESSFUL")
+    services.steady(name)
+    assert {task["healthStatus"] for task in services.tasks(name)} == {"HEALTHY"}
+
+
+def test_within_its_grace_period_a_failing_check_does_not_count(services, tmp_path):
+    new = gated(services, tmp_path, retries=1)
+    name = services.created(count=1, healthCheckGracePeriodSeconds=300)
+    services.update(name, taskDefinition=new)
+
+    def ill():
+        return [task for task in services.tasks(name) if task.get("healthStatus") == "UNHEALTHY"]
+
+    (task,) = eventually(ill, WITHIN, "a failing check")
+    assert services.show(name)["deployments"][0]["failedTasks"] == 0
+    (tmp_path / "open").touch()
+    services.ends(name, "SUCCESSFUL")
+    assert services.arns(name) == {task["taskArn"]}, "it was never replaced"
+
+
+def test_fargate_tasks_roll_over_with_addresses_of_their_own(services):
+    network = {"launchType": "FARGATE", "networkConfiguration": services.network()}
+    name = services.created(services.fargate(), 2, deploymentConfiguration=bounds(150, 50), **network)
+    new = services.fargate()
+    with Watch(services, name) as watch:
+        services.update(name, taskDefinition=new)
+        services.ends(name, "SUCCESSFUL")
+        services.steady(name)
+    assert watch.fewest >= 1 and watch.most <= 3, (watch.fewest, watch.most)
+    tasks = services.tasks(name)
+    assert {task["taskDefinitionArn"] for task in tasks} == {new}
+    assert len({address(task) for task in tasks}) == 2
+
+
+def test_another_network_is_a_deployment(services):
+    one, other = services.instance.subnets[:2]
+    name = services.created(services.fargate(), 1, launchType="FARGATE", networkConfiguration=services.network(one))
+    services.update(name, networkConfiguration=services.network(other))
+    services.ends(name, "SUCCESSFUL")
+    services.steady(name)
+    (task,) = services.tasks(name)
+    (attachment,) = task["attachments"]
+    assert {"name": "subnetId", "value": other} in attachment["details"]
+
+
 def test_services_stable_waits_for_the_whole_rollout(services):
     name = services.created(count=2)
     new = services.task()
@@ -172,6 +239,48 @@ def test_services_stable_waits_for_the_whole_rollout(services):
     services.ecs.delete_service(service=name, force=True)
     waiter = services.ecs.get_waiter("services_inactive")
     waiter.wait(cluster="default", services=[name], WaiterConfig={"Delay": 1, "MaxAttempts": WITHIN})
+
+
+# Listed and described.
+
+
+def test_deployments_are_listed_by_status_and_time_in_pages(services, refused):
+    name = services.created(count=0)
+    for _ in range(2):
+        services.update(name, forceNewDeployment=True)
+        services.ends(name, "SUCCESSFUL")
+    services.update(name, forceNewDeployment=True, deploymentConfiguration=pause("PRE_SCALE_UP"))
+    awaited(services, name)
+    arns = [deployment["serviceDeploymentArn"] for deployment in services.deployments(name)]
+    assert len(arns) == 4
+    assert [d["serviceDeploymentArn"] for d in services.deployments(name, status=["IN_PROGRESS"])] == arns[:1]
+    assert [d["serviceDeploymentArn"] for d in services.deployments(name, status=["SUCCESSFUL"])] == arns[1:]
+    oldest = services.deployments(name)[-1]["createdAt"]
+    assert [d["serviceDeploymentArn"] for d in services.deployments(name, createdAt={"after": oldest})] == arns[:-1]
+    assert services.deployments(name, createdAt={"before": oldest}) == []
+    first = services.ecs.list_service_deployments(service=name, maxResults=3)
+    rest = services.ecs.list_service_deployments(service=name, maxResults=3, nextToken=first["nextToken"])
+    pages = [[d["serviceDeploymentArn"] for d in page["serviceDeployments"]] for page in (first, rest)]
+    assert pages == [arns[:3], arns[3:]] and "nextToken" not in rest
+    for wrong in ({"maxResults": 0}, {"maxResults": 101}, {"status": ["LOST"]}, {"nextToken": "x"}):
+        with refused("InvalidParameterException"):
+            services.ecs.list_service_deployments(service=name, **wrong)
+
+
+def test_what_is_not_there_is_missing(services, refused):
+    name = services.created(count=0)
+    deployment = services.deployment(name)
+    for operation, parameter, known, found in [
+        ("describe_service_deployments", "serviceDeploymentArns", deployment["serviceDeploymentArn"], "serviceDeployments"),
+        ("describe_service_revisions", "serviceRevisionArns", deployment["targetServiceRevision"]["arn"], "serviceRevisions"),
+    ]:
+        call = getattr(services.ecs, operation)
+        answer = call(**{parameter: [known + "9", known]})
+        assert len(answer[found]) == 1
+        assert answer["failures"] == [{"arn": known + "9", "reason": "MISSING"}]
+        for wrong in ([], [known] * 21):
+            with refused("InvalidParameterException"):
+                call(**{parameter: wrong})
 
 
 # Version consistency.
