@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut fleet = JoinSet::new();
     for number in 0..arguments.nodes {
         let node = played(number, attributes.clone());
-        let session = join(arguments.socket.clone(), NodeRegistration { node }).await?;
+        let session = join(arguments.socket.clone(), NodeRegistration { node, keeps: Vec::new() }).await?;
         fleet.spawn(play(session));
     }
     await_instances(&mut client, arguments.nodes).await?;
