@@ -1,7 +1,7 @@
 //! Availability Zone rebalancing: one task more where few run, then one less where many do (Developer Guide, "Balancing an Amazon
 //! ECS service across Availability Zones").
 
-use super::members::{self, Phase};
+use super::members::{self, Member, Phase};
 use super::planning::Planning;
 use crate::rollout::Bounds;
 use model::ecs::MembershipStatus;
@@ -31,6 +31,11 @@ impl Planning<'_> {
         };
         let mut zones: BTreeMap<String, u32> = BTreeMap::new();
         for node in self.snapshot.nodes.keys().filter(|node| self.has_room(node, like)) {
+            zones.entry(self.zone(node).unwrap_or_default()).or_default();
+        }
+        // The further task, once it is there, may have taken the last room of its zone.
+        let comes_up = |m: &&Member<'_>| m.is_alive() && *m.set == primary.id && m.phase < Phase::Unhealthy;
+        for node in self.members.iter().filter(comes_up).filter_map(Member::node) {
             zones.entry(self.zone(node).unwrap_or_default()).or_default();
         }
         let open: Vec<String> = zones.keys().cloned().collect();
