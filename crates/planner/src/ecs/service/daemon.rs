@@ -121,6 +121,8 @@ impl Planning<'_> {
             let surplus = self.all_but_the_best(&serving);
             // A successor that the node has no room for, or that waits until there is some.
             let has_no_room = serving.iter().any(|place| self.members[*place].unit.waits_for.is_some());
+            // One that is ill may stay until there is another; those that were ill before it need not.
+            let given_up = self.all_but_the_youngest(&sick);
             let goes: Vec<usize> = here.old.iter().chain(&sick).chain(&surplus).copied().collect();
             let may_start_first = bounds.max > taking_part;
             let is_missing = serving.is_empty();
@@ -136,7 +138,11 @@ impl Planning<'_> {
                 let is_spare = !was_healthy || healthy > bounds.min_healthy as usize;
                 if self.members[place].protected_until.is_none()
                     && is_spare
-                    && (is_up || has_no_room || is_missing && !may_start_first || surplus.contains(&place))
+                    && (is_up
+                        || has_no_room
+                        || is_missing && !may_start_first
+                        || surplus.contains(&place)
+                        || given_up.contains(&place))
                 {
                     stops.push(place);
                     healthy -= usize::from(was_healthy);
@@ -162,6 +168,11 @@ impl Planning<'_> {
         let rank = |place: &usize| (self.members[*place].phase, Reverse(self.members[*place].unit.created_at));
         let best = places.iter().copied().max_by_key(rank);
         places.iter().copied().filter(|place| Some(*place) != best).collect()
+    }
+
+    fn all_but_the_youngest(&self, places: &[usize]) -> Vec<usize> {
+        let youngest = places.iter().copied().max_by_key(|place| self.members[*place].unit.created_at);
+        places.iter().copied().filter(|place| Some(*place) != youngest).collect()
     }
 
     fn start_on(&mut self, set: &Arc<str>, nodes: Vec<NodeId>) {
