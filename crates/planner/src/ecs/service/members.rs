@@ -53,6 +53,11 @@ impl<'a> Member<'a> {
         self.unit.value.placement.node()
     }
 
+    /// Its node is away for too long; a draining one is there.
+    pub(super) fn is_lost(&self, snapshot: &Snapshot, around: &Around<'_>) -> bool {
+        self.node().is_some_and(|node| is_lost(snapshot, node, around))
+    }
+
     /// It runs or is to run, and was not asked to stop.
     pub(super) fn is_alive(&self) -> bool {
         self.phase < Phase::Leaving

@@ -156,6 +156,7 @@ impl Planning<'_> {
         let (set, unit) = (member.set.clone(), member.unit.name.clone());
         let reason = match pick {
             Pick::Unhealthy => words::UNHEALTHY.to_owned(),
+            _ if member.displaced && member.is_lost(self.snapshot, self.around) => words::LOST.to_owned(),
             _ if member.displaced => words::DRAINING.to_owned(),
             _ => words::scaling(&set),
         };

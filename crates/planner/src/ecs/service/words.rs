@@ -62,6 +62,7 @@ pub(super) fn scaling(set: &str) -> String {
 }
 
 pub(super) const DRAINING: &str = "Task stopped because its container instance is draining or was deregistered";
+pub(super) const LOST: &str = "Task stopped because its container instance is disconnected";
 pub(super) const UNHEALTHY: &str = "Task failed container health checks";
 pub(super) const DELETED: &str = "Task stopped because its service was deleted";
 
