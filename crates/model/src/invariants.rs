@@ -1,7 +1,8 @@
 //! What must hold in every snapshot, in plain words; tests, the simulator and `bayplan doctor` ask the same question.
 
+use crate::ecs::service::SetRole;
 use crate::snapshot::Snapshot;
-use crate::unit::Placement;
+use crate::unit::{Placement, Unit};
 use std::collections::BTreeMap;
 
 /// Every broken rule of a snapshot, one sentence each; empty when all hold.
@@ -11,6 +12,10 @@ pub fn check(snapshot: &Snapshot) -> Vec<String> {
     no_address_is_held_twice(snapshot, &mut broken);
     every_unit_has_its_spec(snapshot, &mut broken);
     no_host_port_is_held_twice(snapshot, &mut broken);
+    no_service_has_two_primary_sets(snapshot, &mut broken);
+    no_ended_service_has_tasks(snapshot, &mut broken);
+    no_event_is_to_be_written_again(snapshot, &mut broken);
+    every_ended_deployment_says_when(snapshot, &mut broken);
     broken
 }
 
@@ -52,6 +57,42 @@ fn no_host_port_is_held_twice(snapshot: &Snapshot, broken: &mut Vec<String>) {
             if let Some(other) = holders.insert((node.clone(), port, protocol), name) {
                 broken.push(format!("host port {port} of {node} is held by {other:?} and {name:?}"));
             }
+        }
+    }
+}
+
+fn no_service_has_two_primary_sets(snapshot: &Snapshot, broken: &mut Vec<String>) {
+    for (id, state) in &snapshot.service_states {
+        let primary = state.sets.iter().filter(|set| set.role == SetRole::Primary).count();
+        if primary > 1 {
+            broken.push(format!("service {} has {primary} primary sets", id.name));
+        }
+    }
+}
+
+fn no_ended_service_has_tasks(snapshot: &Snapshot, broken: &mut Vec<String>) {
+    for (id, state) in snapshot.service_states.iter().filter(|(_, state)| state.inactive_since.is_some()) {
+        let is_of_it = |unit: &Unit| unit.owner.as_ref().is_some_and(|owner| *owner.uid() == state.service_uid);
+        for unit in snapshot.units_of_service(id).filter(|unit| is_of_it(unit) && !unit.is_over()) {
+            broken.push(format!("service {} has ended, and its task {} has not", id.name, unit.name.short()));
+        }
+    }
+}
+
+fn no_event_is_to_be_written_again(snapshot: &Snapshot, broken: &mut Vec<String>) {
+    for (id, state) in &snapshot.service_states {
+        let written = snapshot.service_events.range((id.clone(), state.next_event)..);
+        for ((_, number), _) in written.take_while(|((service, _), _)| service == id) {
+            broken.push(format!("event {number} of service {} is there, and is to be written next", id.name));
+        }
+    }
+}
+
+fn every_ended_deployment_says_when(snapshot: &Snapshot, broken: &mut Vec<String>) {
+    for ((service, deployment), state) in &snapshot.deployment_states {
+        if state.status.is_final() != state.finished_at.is_some() {
+            let words = if state.status.is_final() { "has ended at no time" } else { "has ended, and goes on" };
+            broken.push(format!("deployment {deployment} of service {} {words}", service.name));
         }
     }
 }
