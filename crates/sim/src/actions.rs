@@ -148,6 +148,9 @@ impl World {
             _ => {
                 let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
                 let node = self.chance.pick(&nodes)?.clone();
+                if self.nodes[&node].is_slow && !self.chance.one_in(4) {
+                    return None;
+                }
                 self.happen_on(action, &node).await
             }
         }

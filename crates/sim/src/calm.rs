@@ -146,7 +146,7 @@ impl World {
         for service in snapshot.services.values() {
             let is_steady = rules_of_services::is_steady(&snapshot, service, now);
             if let Err(why) = is_steady
-                && rules_of_services::excuse(&snapshot, service).is_none()
+                && rules_of_services::excuse(&snapshot, service, now).is_none()
             {
                 let stage = rules_of_services::stage(&snapshot, service);
                 broken.push(format!("{} is not steady although there is room: {why}, {stage:?}", service.id.name));

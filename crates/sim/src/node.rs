@@ -61,6 +61,8 @@ pub(crate) struct FakeNode {
     pub(crate) node: Node,
     pub(crate) journal: BTreeMap<UnitUid, Local>,
     pub(crate) link: Option<Link>,
+    /// Whatever it does takes its time.
+    pub(crate) is_slow: bool,
     outbox: BTreeMap<UnitUid, Waiting>,
     gone: BTreeSet<UnitUid>,
     newest: u64,
@@ -74,8 +76,16 @@ pub(crate) enum Deed {
 }
 
 impl FakeNode {
-    pub(crate) fn new(node: Node) -> Self {
-        Self { node, journal: BTreeMap::new(), link: None, outbox: BTreeMap::new(), gone: BTreeSet::new(), newest: 0 }
+    pub(crate) fn new(node: Node, is_slow: bool) -> Self {
+        Self {
+            node,
+            is_slow,
+            journal: BTreeMap::new(),
+            link: None,
+            outbox: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            newest: 0,
+        }
     }
 
     /// The agent falls and begins again with its journal; containers go on.

@@ -10,7 +10,7 @@ use model::ecs::deployment::{
 };
 use model::ecs::service::{Rollout, SchedulingStrategy, Service, ServiceEvent};
 use model::ecs::{MembershipStatus, ServiceState};
-use model::unit::{Health, Lifecycle, Unit};
+use model::unit::{Face, Health, Lifecycle, Unit};
 use model::{NodeId, ServiceId, Snapshot, Timestamp};
 use planner::rollout::Bounds;
 use std::collections::{BTreeMap, BTreeSet};
@@ -257,12 +257,18 @@ fn starts_are_wanted(step: &Step<'_>, service: &Service, started: &[&Unit], dema
     for set in sets {
         let of_set: Vec<&Unit> =
             units(step.after, service).filter(fills).filter(|unit| set_of(unit) == Some(set)).collect();
+        if service.scheduling == SchedulingStrategy::Daemon {
+            let nodes = |units: &[&Unit]| -> Vec<NodeId> {
+                units.iter().filter_map(|unit| unit.scheduling.node.clone()).collect()
+            };
+            let (had, new): (Vec<&Unit>, Vec<&Unit>) =
+                of_set.iter().partition(|unit| step.seen.units.contains_key(&unit.name));
+            let (had, new) = (nodes(&had), nodes(&new));
+            demand(!new.iter().any(|node| had.contains(node)), format!("{set} gets a second task for one node"));
+            continue;
+        }
         let most = desired + u32::from(service.zone_rebalancing);
         demand(of_set.len() <= most as usize, format!("{set} has {} tasks and is to have {desired}", of_set.len()));
-        if service.scheduling == SchedulingStrategy::Daemon {
-            let nodes: BTreeSet<Option<&NodeId>> = of_set.iter().map(|unit| unit.scheduling.node.as_ref()).collect();
-            demand(nodes.len() == of_set.len(), format!("{set} has two tasks for one node"));
-        }
     }
     let Some(bounds) = bounds(step, service) else { return };
     let most = bounds.iter().map(|bounds| bounds.max).max().unwrap_or(0);
@@ -276,13 +282,18 @@ fn stops_are_allowed(step: &Step<'_>, service: &Service, stopped: &[&Unit], dema
     let is_daemon = service.scheduling == SchedulingStrategy::Daemon;
     let is_rollout = |unit: &&&Unit| {
         let reason = reason(unit);
-        reason.starts_with("Scaling activity") || (!is_daemon && reason.contains("is draining"))
+        let node_goes = reason.contains("is draining") || reason.contains("is disconnected");
+        reason.starts_with("Scaling activity") || (!is_daemon && node_goes)
     };
     let by_rollout: Vec<&Unit> = stopped.iter().filter(is_rollout).copied().collect();
     let healthy = |snapshot: &'_ Snapshot| -> BTreeSet<model::UnitUid> {
         units(snapshot, service).filter(|unit| is_healthy(unit, step.now)).map(|unit| unit.uid.clone()).collect()
     };
     let was_healthy = healthy(step.before);
+    for unit in by_rollout.iter().filter(|unit| !is_daemon && service.deleted_at.is_none() && runs(unit)) {
+        let protected = is_protected(step.before, unit, step.now) && is_protected(step.seen, unit, step.now);
+        demand(!protected, format!("{} was stopped although it is protected", unit.name.short()));
+    }
     if service.deleted_at.is_some() || !by_rollout.iter().any(|unit| was_healthy.contains(&unit.uid)) {
         return;
     }
@@ -292,6 +303,18 @@ fn stops_are_allowed(step: &Step<'_>, service: &Service, stopped: &[&Unit], dema
     left.retain(|uid| !by_rollout.iter().any(|unit| unit.uid == *uid));
     let words = format!("{} healthy tasks are left by a rollout, and at least {least} have to be", left.len());
     demand(left.len() >= least as usize, words);
+}
+
+fn runs(unit: &Unit) -> bool {
+    unit.observed.lifecycle == Lifecycle::Running
+}
+
+fn is_protected(snapshot: &Snapshot, unit: &Unit, now: Timestamp) -> bool {
+    let seen = snapshot.units.get(&unit.name);
+    seen.is_some_and(|unit| {
+        let Face::Ecs(face) = &unit.face;
+        face.is_protected(now) && runs(unit)
+    })
 }
 
 /// What users are told has happened.
@@ -385,21 +408,28 @@ pub(crate) fn is_steady(snapshot: &Snapshot, service: &Service, now: Timestamp) 
 }
 
 /// Why a service that nothing befalls any more may stay as it is although it has not what it is to have.
-pub(crate) fn excuse(snapshot: &Snapshot, service: &Service) -> Option<&'static str> {
+pub(crate) fn excuse(snapshot: &Snapshot, service: &Service, now: Timestamp) -> Option<&'static str> {
     let state: Option<&ServiceState> = snapshot.service_states.get(&service.id).map(|state| &*state.value);
-    if state.and_then(|state| state.primary()).is_some_and(|set| set.rollout == Rollout::Failed) {
+    let primary = state.and_then(|state| state.primary())?;
+    if primary.rollout == Rollout::Failed {
         return Some("its deployment has failed");
     }
-    if units(snapshot, service).any(|unit| unit.awaits_placement() && unit.waits_for.is_some()) {
-        return Some("there is no room");
-    }
-    let configuration = under_way(snapshot, service).map_or(&service.configuration, |(asked, _)| &asked.configuration);
+    let asked = under_way(snapshot, service).map(|(asked, _)| asked);
+    let configuration = asked.map_or(&service.configuration, |asked| &asked.configuration);
     let desired = desired(snapshot, service);
     let bounds = Bounds::from_percent(desired, configuration.maximum_percent, configuration.minimum_healthy_percent);
     if bounds.max <= desired && bounds.min_healthy >= desired {
         return Some("its bounds leave no way to move");
     }
-    None
+    // Where a task waits for room, those that are to go make it, as far as the minimum lets them.
+    let two_sided = asked.is_some_and(|asked| asked.configuration.strategy != DeploymentStrategy::Rolling);
+    let waits = units(snapshot, service).any(|unit| unit.awaits_placement() && unit.waits_for.is_some());
+    let healthy = units(snapshot, service).filter(|unit| is_healthy(unit, now)).count();
+    let may_go = units(snapshot, service).any(|unit| is_wanted(unit) && set_of(unit) != Some(&primary.id));
+    let could_make_room = !two_sided && may_go && healthy > bounds.min_healthy as usize;
+    let of_primary = |unit: &&Unit| is_healthy(unit, now) && set_of(unit) == Some(&primary.id);
+    let is_whole = units(snapshot, service).filter(of_primary).count() >= desired as usize;
+    (waits && !is_whole && !could_make_room).then_some("there is no room")
 }
 
 /// What is left of deleted services once everything is quiet and old enough.

@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) seen: Option<Arc<Snapshot>>,
     /// Whether this seed is more about services than about single tasks.
     pub(crate) serves: bool,
+    /// Whether its nodes are in zones.
+    zones: bool,
     history: VecDeque<Arc<Snapshot>>,
     options: Options,
     story: String,
@@ -82,6 +84,7 @@ impl World {
             season: Season::Rough,
             seen: None,
             serves: !seed.is_multiple_of(3),
+            zones: seed.is_multiple_of(2),
             history: [first].into(),
             options,
             story: format!("seed {seed}\n"),
@@ -95,9 +98,16 @@ impl World {
 
     pub(crate) fn add_node(&mut self) -> String {
         let name = format!("n{}", self.nodes.len() + 1);
-        let made = node(&name, self.chance.one_of(&[512, 1024, 2048]), self.chance.one_of(&[256, 1024, 2048]));
-        let words = format!("{name} exists: cpu {} memory {}", made.cpu.ecs_units(), made.memory.mib());
-        self.nodes.insert(NodeId::new(name), FakeNode::new(made));
+        let mut made = node(&name, self.chance.one_of(&[512, 1024, 2048]), self.chance.one_of(&[256, 1024, 2048]));
+        // Half of all clusters have zones.
+        if self.zones {
+            let zone = self.chance.one_of(&["us-east-1a", "us-east-1b"]);
+            made.attributes.insert("ecs.availability-zone".into(), Some(zone.into()));
+        }
+        let is_slow = self.chance.one_in(4);
+        let slow = if is_slow { ", slow" } else { "" };
+        let words = format!("{name} exists: cpu {} memory {}{slow}", made.cpu.ecs_units(), made.memory.mib());
+        self.nodes.insert(NodeId::new(name), FakeNode::new(made, is_slow));
         words
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const SEEDS: u64 = 500;
 
 /// What some story must tell of, or the seeds do not reach what they are for.
-const CORNERS: [&str; 50] = [
+const CORNERS: [&str; 53] = [
     "is applied, but not answered",
     "is lost",
     "finds no space",
@@ -59,6 +59,9 @@ const CORNERS: [&str; 50] = [
     "its container instance is draining",
     "its service was deleted",
     "is protected by a user",
+    ", slow",
+    "its container instance is disconnected",
+    "is told all of its units",
     "the service was deleted.",
 ];
 
