@@ -16,7 +16,7 @@ use crate::node::{Ledger, Node};
 use crate::quantity::{Cpu, Memory, Timestamp};
 use crate::unit::spec::Protocol;
 use crate::unit::{Face, Lifecycle, Owner, Placement, Unit, UnitSpec};
-use fleet::{Fleet, Slot};
+use fleet::{Berth, Fleet};
 use imbl::{OrdMap, OrdSet};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -81,7 +81,7 @@ pub struct Snapshot {
 
     // Indexes, kept by `set_unit`, `set_node` and `set_membership` alone.
     by_uid: OrdMap<UnitUid, UnitName>,
-    by_node: OrdSet<(Slot, UnitName)>,
+    by_node: OrdSet<(Berth, UnitName)>,
     by_group: OrdSet<(ClusterId, Arc<str>, UnitName)>,
     /// Units whose owner has still something to do or to learn of them.
     by_owner: OrdSet<(ServiceId, UnitName)>,
@@ -112,10 +112,10 @@ impl Snapshot {
 
     /// Units bound to a node that have not stopped.
     pub fn units_of_node<'a>(&'a self, node: &'a NodeId) -> impl Iterator<Item = &'a Versioned<Unit>> + 'a {
-        let slot = self.fleet.slot(node);
-        let units = slot
+        let berth = self.fleet.berth(node);
+        let units = berth
             .into_iter()
-            .flat_map(move |slot| self.by_node.range((slot, first_name())..).take_while(move |(of, _)| *of == slot));
+            .flat_map(move |berth| self.by_node.range((berth, first_name())..).take_while(move |(of, _)| *of == berth));
         units.filter_map(|(_, name)| self.units.get(name))
     }
 
@@ -152,7 +152,7 @@ impl Snapshot {
 
     /// Whether a Unit that has not stopped holds a fixed port of a node.
     pub fn host_port_taken(&self, node: &NodeId, port: u16, protocol: Protocol) -> bool {
-        self.fleet.slot(node).is_some_and(|slot| self.fleet.port_taken(slot, port, protocol))
+        self.fleet.berth(node).is_some_and(|berth| self.fleet.port_taken(berth, port, protocol))
     }
 
     /// Units that have stopped, or were to stop before they had a node, the earliest end first, with the moment they ended.
@@ -176,7 +176,7 @@ impl Snapshot {
     }
 
     pub fn node_use(&self, node: &NodeId) -> NodeUse {
-        self.fleet.slot(node).map(|slot| self.fleet.used(slot)).unwrap_or_default()
+        self.fleet.berth(node).map(|berth| self.fleet.used(berth)).unwrap_or_default()
     }
 
     /// The nodes as placement looks for them.
@@ -263,30 +263,30 @@ impl Snapshot {
 
     fn take(&mut self, name: &UnitName, unit: &Unit) {
         let Some(node) = unit.placement.node() else { return };
-        let slot = self.fleet.slot_for(node);
-        self.by_node.insert((slot, name.clone()));
+        let berth = self.fleet.berth_for(node);
+        self.by_node.insert((berth, name.clone()));
         for address in held_addresses(unit) {
             self.addresses.insert(address, unit.uid.clone());
         }
-        self.fleet.take(slot, self.specs.get(&unit.spec).map(|spec| &*spec.value));
-        self.fleet.join(slot, group_of(name, unit));
+        self.fleet.take(berth, self.specs.get(&unit.spec).map(|spec| &*spec.value));
+        self.fleet.join(berth, group_of(name, unit));
     }
 
     fn release(&mut self, name: &UnitName, unit: &Unit) {
-        let Some(slot) = unit.placement.node().and_then(|node| self.fleet.slot(node)) else { return };
-        self.by_node.remove(&(slot, name.clone()));
+        let Some(berth) = unit.placement.node().and_then(|node| self.fleet.berth(node)) else { return };
+        self.by_node.remove(&(berth, name.clone()));
         for address in held_addresses(unit) {
             self.addresses.remove(&address);
         }
-        self.fleet.leave(slot, &group_of(name, unit));
-        self.fleet.release(slot, self.specs.get(&unit.spec).map(|spec| &*spec.value));
+        self.fleet.leave(berth, &group_of(name, unit));
+        self.fleet.release(berth, self.specs.get(&unit.spec).map(|spec| &*spec.value));
     }
 
     /// Writes, replaces or deletes one node and keeps every index over nodes right.
     pub fn set_node(&mut self, id: &NodeId, next: Option<Versioned<Node>>) {
         let groups: BTreeSet<_> = self.units_of_node(id).map(|unit| group_of(&unit.name, unit)).collect();
-        let slot = self.fleet.slot_for(id);
-        self.fleet.set_node(slot, next.as_ref().map(|node| node.value.clone()), groups);
+        let berth = self.fleet.berth_for(id);
+        self.fleet.set_node(berth, next.as_ref().map(|node| node.value.clone()), groups);
         match next {
             Some(node) => self.nodes.insert(id.clone(), node),
             None => self.nodes.remove(id),
@@ -295,8 +295,8 @@ impl Snapshot {
 
     /// Writes, replaces or deletes what a cluster keeps of a node, with the indexes over it.
     pub fn set_membership(&mut self, id: &(ClusterId, NodeId), next: Option<Versioned<Membership>>) {
-        let slot = self.fleet.slot_for(&id.1);
-        self.fleet.set_membership(&id.0, slot, next.as_ref().map(|membership| membership.value.clone()));
+        let berth = self.fleet.berth_for(&id.1);
+        self.fleet.set_membership(&id.0, berth, next.as_ref().map(|membership| membership.value.clone()));
         match next {
             Some(membership) => self.memberships.insert(id.clone(), membership),
             None => self.memberships.remove(id),

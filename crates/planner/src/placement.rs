@@ -173,9 +173,9 @@ fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, 
         .ok_or(None)
         .and_then(|node| address::allocate(field, &demand, rng).map(|addresses| (node, addresses)).map_err(Some));
     match decided {
-        Ok((slot, addresses)) => {
-            field.hand_out(&demand, slot, &addresses);
-            let node = field.fleet.id(slot).expect("a node that takes a unit is registered").clone();
+        Ok((berth, addresses)) => {
+            field.hand_out(&demand, berth, &addresses);
+            let node = field.fleet.id(berth).expect("a node that takes a unit is registered").clone();
             Answer::Bind(Bind {
                 unit: unit.name.clone(),
                 unit_revision: unit.revision,

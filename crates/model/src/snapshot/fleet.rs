@@ -1,6 +1,6 @@
 //! The nodes as placement looks for them: by what they are, by what they have free, and by whose Units they run.
 //!
-//! Every node has a [`Slot`], a number that stands for it in the indexes. Nodes with equal attributes are of one class
+//! Every node has a [`Berth`], a number that stands for it in the indexes. Nodes with equal attributes are of one class
 //! ([`ClassId`]), so that a question about attributes is asked once for all of them. `members` lists the connected nodes of each
 //! class, `by_cpu` and `by_memory` have them in the order of what is free, and a [`Crowd`] knows how many Units of one group
 //! are on which node. A cluster that keeps attributes or a state of its own for some nodes has a [`View`]: there they are of
@@ -31,14 +31,14 @@ use std::sync::Arc;
 
 /// A node's number. It is its own as long as the node exists or anything names it, and another's afterwards.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Slot(u32);
+pub struct Berth(u32);
 
-impl Slot {
-    const LAST: Slot = Slot(u32::MAX);
+impl Berth {
+    const LAST: Berth = Berth(u32::MAX);
 
     /// The one after it.
-    fn next(self) -> Slot {
-        Slot(self.0.saturating_add(1))
+    fn next(self) -> Berth {
+        Berth(self.0.saturating_add(1))
     }
 }
 
@@ -50,17 +50,17 @@ pub(super) type GroupId = (ClusterId, Arc<str>);
 
 #[derive(Clone, Default, Debug)]
 pub struct Fleet {
-    slots: HashMap<NodeId, Slot>,
+    berths: HashMap<NodeId, Berth>,
     seats: Vector<Seat>,
-    vacant: Vector<Slot>,
+    vacant: Vector<Berth>,
     /// Of nodes that hold Units.
-    used: OrdMap<Slot, NodeUse>,
+    used: OrdMap<Berth, NodeUse>,
     classes: Classes,
     views: HashMap<ClusterId, View>,
-    members: Ranked<(ClassId, Slot), ()>,
+    members: Ranked<(ClassId, Berth), ()>,
     by_cpu: Order<Cpu, Memory>,
     by_memory: Order<Memory, Cpu>,
-    ports: OrdSet<(Slot, u16, Protocol)>,
+    ports: OrdSet<(Berth, u16, Protocol)>,
     crowds: HashMap<GroupId, Crowd>,
 }
 
@@ -88,38 +88,38 @@ impl Seat {
 }
 
 impl Fleet {
-    pub fn slot(&self, id: &NodeId) -> Option<Slot> {
-        self.slots.get(id).copied()
+    pub fn berth(&self, id: &NodeId) -> Option<Berth> {
+        self.berths.get(id).copied()
     }
 
-    fn seat(&self, slot: Slot) -> Option<&Seat> {
-        self.seats.get(slot.0 as usize)
+    fn seat(&self, berth: Berth) -> Option<&Seat> {
+        self.seats.get(berth.0 as usize)
     }
 
-    pub fn id(&self, slot: Slot) -> Option<&NodeId> {
-        self.seat(slot)?.id.as_ref()
+    pub fn id(&self, berth: Berth) -> Option<&NodeId> {
+        self.seat(berth)?.id.as_ref()
     }
 
     /// None for one that is not registered but that Units or memberships name.
-    pub fn node(&self, slot: Slot) -> Option<&Node> {
-        self.seat(slot)?.node.as_deref()
+    pub fn node(&self, berth: Berth) -> Option<&Node> {
+        self.seat(berth)?.node.as_deref()
     }
 
-    pub fn used(&self, slot: Slot) -> NodeUse {
-        self.used.get(&slot).copied().unwrap_or_default()
+    pub fn used(&self, berth: Berth) -> NodeUse {
+        self.used.get(&berth).copied().unwrap_or_default()
     }
 
-    pub fn free(&self, slot: Slot) -> (Cpu, Memory) {
-        self.seat(slot).map(|seat| seat.free(self.used(slot))).unwrap_or_default()
+    pub fn free(&self, berth: Berth) -> (Cpu, Memory) {
+        self.seat(berth).map(|seat| seat.free(self.used(berth))).unwrap_or_default()
     }
 
-    pub fn port_taken(&self, slot: Slot, port: u16, protocol: Protocol) -> bool {
-        self.ports.contains(&(slot, port, protocol))
+    pub fn port_taken(&self, berth: Berth, port: u16, protocol: Protocol) -> bool {
+        self.ports.contains(&(berth, port, protocol))
     }
 
     /// What a cluster keeps of a node that makes it another one there.
-    pub fn membership(&self, cluster: &ClusterId, slot: Slot) -> Option<&Membership> {
-        self.seat(slot)?.memberships.iter().find(|own| own.cluster == *cluster).map(|own| &**own)
+    pub fn membership(&self, cluster: &ClusterId, berth: Berth) -> Option<&Membership> {
+        self.seat(berth)?.memberships.iter().find(|own| own.cluster == *cluster).map(|own| &**own)
     }
 
     /// How a cluster sees the nodes that it has marked; None if there are none.
@@ -138,17 +138,17 @@ impl Fleet {
 
     /// How many connected nodes a class has.
     pub fn members(&self, class: ClassId) -> usize {
-        self.members.rank(&(class, Slot::LAST)) - self.members.rank(&(class, Slot(0)))
+        self.members.rank(&(class, Berth::LAST)) - self.members.rank(&(class, Berth(0)))
     }
 
     /// The place of a class among all members: [`Fleet::member`] has its first one there.
     pub fn members_from(&self, class: ClassId) -> usize {
-        self.members.rank(&(class, Slot(0)))
+        self.members.rank(&(class, Berth(0)))
     }
 
     /// A connected node by its place among the members of all classes.
-    pub fn member(&self, place: usize) -> Option<Slot> {
-        self.members.nth(place).map(|(_, slot)| slot)
+    pub fn member(&self, place: usize) -> Option<Berth> {
+        self.members.nth(place).map(|(_, berth)| berth)
     }
 
     pub fn by_cpu(&self) -> &Order<Cpu, Memory> {
@@ -165,78 +165,78 @@ impl Fleet {
     }
 
     /// Hands out what a Unit reserves, and its host ports.
-    pub fn take(&mut self, slot: Slot, spec: Option<&UnitSpec>) {
-        let before = self.take_unsorted(slot, spec);
-        self.sort(slot, before);
+    pub fn take(&mut self, berth: Berth, spec: Option<&UnitSpec>) {
+        let before = self.take_unsorted(berth, spec);
+        self.sort(berth, before);
     }
 
     /// The same, but the orders still have the node at what it had free before, which is returned: until [`Fleet::sort`], a walk
     /// along them finds all nodes with room and some that have none any more.
-    pub fn take_unsorted(&mut self, slot: Slot, spec: Option<&UnitSpec>) -> (Cpu, Memory) {
-        let (before, reserve) = (self.free(slot), reserve_of(spec));
-        self.change_use(slot, |used| NodeUse {
+    pub fn take_unsorted(&mut self, berth: Berth, spec: Option<&UnitSpec>) -> (Cpu, Memory) {
+        let (before, reserve) = (self.free(berth), reserve_of(spec));
+        self.change_use(berth, |used| NodeUse {
             cpu: used.cpu.saturating_add(reserve.cpu),
             memory: used.memory.saturating_add(reserve.memory),
             units: used.units + 1,
         });
         for (port, protocol) in spec.into_iter().flat_map(UnitSpec::fixed_host_ports) {
-            self.ports.insert((slot, port, protocol));
+            self.ports.insert((berth, port, protocol));
         }
         before
     }
 
     /// Takes back what [`Fleet::take`] handed out.
-    pub fn release(&mut self, slot: Slot, spec: Option<&UnitSpec>) {
-        let (before, reserve) = (self.free(slot), reserve_of(spec));
-        self.change_use(slot, |used| NodeUse {
+    pub fn release(&mut self, berth: Berth, spec: Option<&UnitSpec>) {
+        let (before, reserve) = (self.free(berth), reserve_of(spec));
+        self.change_use(berth, |used| NodeUse {
             cpu: used.cpu.saturating_sub(reserve.cpu),
             memory: used.memory.saturating_sub(reserve.memory),
             units: used.units.saturating_sub(1),
         });
-        self.sort(slot, before);
+        self.sort(berth, before);
         for (port, protocol) in spec.into_iter().flat_map(UnitSpec::fixed_host_ports) {
-            self.ports.remove(&(slot, port, protocol));
+            self.ports.remove(&(berth, port, protocol));
         }
-        self.vacate(slot);
+        self.vacate(berth);
     }
 
-    fn change_use(&mut self, slot: Slot, change: impl FnOnce(NodeUse) -> NodeUse) {
-        let after = change(self.used(slot));
+    fn change_use(&mut self, berth: Berth, change: impl FnOnce(NodeUse) -> NodeUse) {
+        let after = change(self.used(berth));
         if after.units == 0 {
-            self.used.remove(&slot)
+            self.used.remove(&berth)
         } else {
-            self.used.insert(slot, after)
+            self.used.insert(berth, after)
         };
     }
 
     /// Moves a node in the orders from what it had free to what it has.
-    pub fn sort(&mut self, slot: Slot, from: (Cpu, Memory)) {
-        let to = self.free(slot);
-        let Some(seat) = self.seats.get(slot.0 as usize).filter(|seat| seat.offered() && from != to) else { return };
+    pub fn sort(&mut self, berth: Berth, from: (Cpu, Memory)) {
+        let to = self.free(berth);
+        let Some(seat) = self.seats.get(berth.0 as usize).filter(|seat| seat.offered() && from != to) else { return };
         for &class in &seat.classes {
-            self.by_cpu.change(class, slot, from, to);
-            self.by_memory.change(class, slot, (from.1, from.0), (to.1, to.0));
+            self.by_cpu.change(class, berth, from, to);
+            self.by_memory.change(class, berth, (from.1, from.0), (to.1, to.0));
         }
     }
 
     /// Counts a Unit of a group on a node.
-    pub(super) fn join(&mut self, slot: Slot, group: GroupId) {
-        let stand = self.stand(slot);
-        self.crowds.entry(group).or_default().add(slot, stand);
+    pub(super) fn join(&mut self, berth: Berth, group: GroupId) {
+        let stand = self.stand(berth);
+        self.crowds.entry(group).or_default().add(berth, stand);
     }
 
-    pub(super) fn leave(&mut self, slot: Slot, group: &GroupId) {
-        let stand = self.stand(slot);
+    pub(super) fn leave(&mut self, berth: Berth, group: &GroupId) {
+        let stand = self.stand(berth);
         let Some(crowd) = self.crowds.get_mut(group) else { return };
-        crowd.remove(slot, stand);
+        crowd.remove(berth, stand);
         if crowd.is_empty() {
             self.crowds.remove(group);
         }
     }
 
     /// What a [`Crowd`] counts a node by.
-    pub fn stand(&self, slot: Slot) -> Stand {
-        let seat = self.seat(slot);
+    pub fn stand(&self, berth: Berth) -> Stand {
+        let seat = self.seat(berth);
         Stand { class: seat.and_then(|seat| seat.classes.first().copied()), offered: seat.is_some_and(Seat::offered) }
     }
 
@@ -246,10 +246,10 @@ impl Fleet {
     }
 
     /// One of the connected nodes of a class that have no Unit of a group, by its number among them.
-    pub fn nth_empty(&self, class: ClassId, crowd: &Crowd, number: usize) -> Option<Slot> {
+    pub fn nth_empty(&self, class: ClassId, crowd: &Crowd, number: usize) -> Option<Berth> {
         let from = self.members_from(class);
         let empty_before =
-            |place: usize| self.member(from + place).map_or(usize::MAX, |slot| place - crowd.before(class, slot));
+            |place: usize| self.member(from + place).map_or(usize::MAX, |berth| place - crowd.before(class, berth));
         let (mut low, mut high) = (0, self.members(class));
         // The last one with so many before it.
         while high - low > 1 {
@@ -259,91 +259,91 @@ impl Fleet {
         self.member(from + low)
     }
 
-    /// The slot of a node that is named; a new one if there was none.
-    pub(super) fn slot_for(&mut self, id: &NodeId) -> Slot {
-        if let Some(slot) = self.slot(id) {
-            return slot;
+    /// The berth of a node that is named; a new one if there was none.
+    pub(super) fn berth_for(&mut self, id: &NodeId) -> Berth {
+        if let Some(berth) = self.berth(id) {
+            return berth;
         }
         let seat = Seat { id: Some(id.clone()), ..Seat::default() };
-        let slot = match self.vacant.pop_back() {
-            Some(slot) => {
-                self.seats.set(slot.0 as usize, seat);
-                slot
+        let berth = match self.vacant.pop_back() {
+            Some(berth) => {
+                self.seats.set(berth.0 as usize, seat);
+                berth
             }
             None => {
                 self.seats.push_back(seat);
-                Slot(u32::try_from(self.seats.len() - 1).expect("an installation has fewer than 2^32 nodes"))
+                Berth(u32::try_from(self.seats.len() - 1).expect("an installation has fewer than 2^32 nodes"))
             }
         };
-        self.slots.insert(id.clone(), slot);
-        slot
+        self.berths.insert(id.clone(), berth);
+        berth
     }
 
-    /// Gives a slot back if nothing names its node any more.
-    fn vacate(&mut self, slot: Slot) {
-        let Some(seat) = self.seat(slot) else { return };
-        if seat.node.is_some() || !seat.memberships.is_empty() || self.used.contains_key(&slot) {
+    /// Gives a berth back if nothing names its node any more.
+    fn vacate(&mut self, berth: Berth) {
+        let Some(seat) = self.seat(berth) else { return };
+        if seat.node.is_some() || !seat.memberships.is_empty() || self.used.contains_key(&berth) {
             return;
         }
-        if let Some(id) = self.seats.set(slot.0 as usize, Seat::default()).id {
-            self.slots.remove(&id);
-            self.vacant.push_back(slot);
+        if let Some(id) = self.seats.set(berth.0 as usize, Seat::default()).id {
+            self.berths.remove(&id);
+            self.vacant.push_back(berth);
         }
     }
 
     /// Registers, changes or removes a node. `groups` are those of the Units that it holds.
-    pub(super) fn set_node(&mut self, slot: Slot, node: Option<Arc<Node>>, groups: BTreeSet<GroupId>) {
-        let before = self.stand(slot);
-        self.change_seat(slot, |seat| seat.node = node);
-        let after = self.stand(slot);
+    pub(super) fn set_node(&mut self, berth: Berth, node: Option<Arc<Node>>, groups: BTreeSet<GroupId>) {
+        let before = self.stand(berth);
+        self.change_seat(berth, |seat| seat.node = node);
+        let after = self.stand(berth);
         for group in groups.into_iter().filter(|_| before != after) {
             if let Some(crowd) = self.crowds.get_mut(&group) {
-                crowd.change_stand(slot, before, after);
+                crowd.change_stand(berth, before, after);
             }
         }
-        self.vacate(slot);
+        self.vacate(berth);
     }
 
     /// Writes or removes what a cluster keeps of a node.
-    pub(super) fn set_membership(&mut self, cluster: &ClusterId, slot: Slot, membership: Option<Arc<Membership>>) {
+    pub(super) fn set_membership(&mut self, cluster: &ClusterId, berth: Berth, membership: Option<Arc<Membership>>) {
         let marks = |own: &Membership| own.status != MembershipStatus::Active || !own.attributes.is_empty();
-        self.change_seat(slot, |seat| {
+        self.change_seat(berth, |seat| {
             seat.memberships.retain(|own| own.cluster != *cluster);
             seat.memberships.extend(membership.filter(|own| marks(own)));
         });
-        self.vacate(slot);
+        self.vacate(berth);
     }
 
     /// Takes a node out of the indexes, changes what is known of it and puts it back.
-    fn change_seat(&mut self, slot: Slot, change: impl FnOnce(&mut Seat)) {
-        let Some(mut seat) = self.seat(slot).cloned() else { return };
-        self.unlist(slot, &seat);
+    fn change_seat(&mut self, berth: Berth, change: impl FnOnce(&mut Seat)) {
+        let Some(mut seat) = self.seat(berth).cloned() else { return };
+        self.unlist(berth, &seat);
         change(&mut seat);
-        seat.classes = self.classify(slot, &seat);
+        seat.classes = self.classify(berth, &seat);
         if seat.offered() {
-            let free = seat.free(self.used(slot));
+            let free = seat.free(self.used(berth));
             for &class in &seat.classes {
-                self.members.insert((class, slot), ());
-                self.by_cpu.insert(class, slot, free);
-                self.by_memory.insert(class, slot, (free.1, free.0));
+                self.members.insert((class, berth), ());
+                self.by_cpu.insert(class, berth, free);
+                self.by_memory.insert(class, berth, (free.1, free.0));
             }
         }
-        self.seats.set(slot.0 as usize, seat);
+        self.seats.set(berth.0 as usize, seat);
     }
 
-    fn unlist(&mut self, slot: Slot, seat: &Seat) {
+    fn unlist(&mut self, berth: Berth, seat: &Seat) {
         if seat.offered() {
-            let free = seat.free(self.used(slot));
+            let free = seat.free(self.used(berth));
             for &class in &seat.classes {
-                self.members.remove(&(class, slot));
-                self.by_cpu.remove(class, slot, free);
-                self.by_memory.remove(class, slot, (free.1, free.0));
+                self.members.remove(&(class, berth));
+                self.by_cpu.remove(class, berth, free);
+                self.by_memory.remove(class, berth, (free.1, free.0));
             }
         }
         seat.classes.iter().for_each(|&class| self.classes.leave(class));
         for own in seat.memberships.iter() {
             if let Some(view) = self.views.get_mut(&own.cluster) {
-                view.forget(slot, &own.attributes);
+                view.forget(berth, &own.attributes);
                 if view.is_empty() {
                     self.views.remove(&own.cluster);
                 }
@@ -352,20 +352,20 @@ impl Fleet {
     }
 
     /// The classes of a node, entered where they belong.
-    fn classify(&mut self, slot: Slot, seat: &Seat) -> Vec<ClassId> {
+    fn classify(&mut self, berth: Berth, seat: &Seat) -> Vec<ClassId> {
         let Some(node) = &seat.node else { return Vec::new() };
         let plain = self.classes.enter(None, node.attributes.clone());
         let mut all = vec![plain];
         for own in &seat.memberships {
             let view = self.views.entry(own.cluster.clone()).or_default();
             if own.status != MembershipStatus::Active {
-                view.set(slot, Standing::Out, &own.attributes);
+                view.set(berth, Standing::Out, &own.attributes);
                 continue;
             }
             let mut attributes = node.attributes.clone();
             attributes.extend(own.attributes.clone());
             let class = self.classes.enter(Some((&own.cluster, plain)), attributes);
-            view.set(slot, Standing::Own(class), &own.attributes);
+            view.set(berth, Standing::Own(class), &own.attributes);
             all.push(class);
         }
         all

@@ -8,7 +8,7 @@ use super::filter::Demand;
 use super::lots::{Lots, Terms};
 use foldhash::fast::RandomState;
 use model::query::{Member, Query, Subject};
-use model::snapshot::fleet::{Attributes, Crowd, Fleet, Slot};
+use model::snapshot::fleet::{Attributes, Berth, Crowd, Fleet};
 use model::unit::spec::Protocol;
 use model::unit::{Refusal, Scheduling, Unit};
 use model::{ClusterId, Cpu, Memory, NodeId, Snapshot, SpecHash, Timestamp};
@@ -23,7 +23,7 @@ pub(super) struct Field<'a> {
     /// A copy of the snapshot's, in which the plan notes what it hands out.
     pub(super) fleet: Fleet,
     /// Nodes that its orders still have where they were before this plan, with what they had free then.
-    unsorted: HashMap<Slot, (Cpu, Memory)>,
+    unsorted: HashMap<Berth, (Cpu, Memory)>,
     crowds: Views<(&'a ClusterId, &'a str), Crowd>,
     lots: Views<Terms<'a>, Lots<'a>>,
     /// None for an expression that does not parse: no node satisfies it.
@@ -32,7 +32,7 @@ pub(super) struct Field<'a> {
     /// What no node took: as a plan only hands out, none takes it later in the plan either.
     refused: HashMap<Wish<'a>, Refusal>,
     /// Clusters and groups of the Units that this plan gave to container instances.
-    given: HashMap<Slot, Vec<(&'a ClusterId, &'a str)>>,
+    given: HashMap<Berth, Vec<(&'a ClusterId, &'a str)>>,
 }
 
 /// All that placement knows of a Unit.
@@ -79,9 +79,9 @@ impl<'a> Field<'a> {
         self.snapshot.ledgers.get(node).map_or(0, |ledger| ledger.revision)
     }
 
-    pub(super) fn port_taken(&self, slot: Slot, port: u16, protocol: Protocol) -> bool {
-        self.fleet.node(slot).is_some_and(|node| node.reserved_ports.contains(&port))
-            || self.fleet.port_taken(slot, port, protocol)
+    pub(super) fn port_taken(&self, berth: Berth, port: u16, protocol: Protocol) -> bool {
+        self.fleet.node(berth).is_some_and(|node| node.reserved_ports.contains(&port))
+            || self.fleet.port_taken(berth, port, protocol)
     }
 
     pub(super) fn address_taken(&self, address: &Ipv4Addr) -> bool {
@@ -110,12 +110,12 @@ impl<'a> Field<'a> {
     }
 
     /// Whether a node, as a cluster sees it, satisfies an expression; what this plan gave it counts.
-    pub(super) fn satisfies(&self, query: usize, slot: Slot, demand: &Demand<'a>) -> bool {
-        let (Some(id), Some(node)) = (self.fleet.id(slot), self.fleet.node(slot)) else { return false };
+    pub(super) fn satisfies(&self, query: usize, berth: Berth, demand: &Demand<'a>) -> bool {
+        let (Some(id), Some(node)) = (self.fleet.id(berth), self.fleet.node(berth)) else { return false };
         let cluster = demand.unit.name.cluster();
-        let membership = demand.membership(&self.fleet, slot);
+        let membership = demand.membership(&self.fleet, berth);
         let member = Member { snapshot: self.snapshot, cluster, id, node, membership };
-        let given = self.given.get(&slot).map_or(&[][..], |given| given);
+        let given = self.given.get(&berth).map_or(&[][..], |given| given);
         self.queries.views[query].as_ref().is_some_and(|query| query.matches(&Candidate { member, given }))
     }
 
@@ -149,19 +149,19 @@ impl<'a> Field<'a> {
 
     /// Makes the fleet's orders exact, for whom a superset of the nodes with room is not enough.
     pub(super) fn sort(&mut self) {
-        for (slot, before) in self.unsorted.drain() {
-            self.fleet.sort(slot, before);
+        for (berth, before) in self.unsorted.drain() {
+            self.fleet.sort(berth, before);
         }
     }
 
     /// Notes a binding, so that the Units after it see it.
-    pub(super) fn hand_out(&mut self, demand: &Demand<'a>, slot: Slot, addresses: &Addresses) {
-        let before = self.fleet.take_unsorted(slot, Some(demand.spec));
-        self.unsorted.entry(slot).or_insert(before);
-        self.crowds.views[demand.crowd].add(slot, self.fleet.stand(slot));
+    pub(super) fn hand_out(&mut self, demand: &Demand<'a>, berth: Berth, addresses: &Addresses) {
+        let before = self.fleet.take_unsorted(berth, Some(demand.spec));
+        self.unsorted.entry(berth).or_insert(before);
+        self.crowds.views[demand.crowd].add(berth, self.fleet.stand(berth));
         if demand.is_member() {
             let group = (demand.unit.name.cluster(), &*demand.scheduling.group);
-            self.given.entry(slot).or_default().push(group);
+            self.given.entry(berth).or_default().push(group);
         }
         self.addresses.extend(addresses.all());
     }

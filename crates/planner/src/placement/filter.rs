@@ -4,7 +4,7 @@ use super::field::Field;
 use super::lots::Terms;
 use model::ClusterId;
 use model::ecs::Membership;
-use model::snapshot::fleet::{Attributes, ClassId, Fleet, Slot, Standing, View};
+use model::snapshot::fleet::{Attributes, Berth, ClassId, Fleet, Standing, View};
 use model::unit::placement::Shortage;
 use model::unit::spec::{Protocol, Reserve};
 use model::unit::{Capacity, Constraint, Scheduling, Unit, UnitSpec};
@@ -136,62 +136,63 @@ impl<'a> Demand<'a> {
     }
 
     /// The class of a node as the Unit's cluster sees it; None if it is not active there.
-    pub(super) fn class_of(&self, field: &Field<'a>, slot: Slot) -> Option<ClassId> {
-        match self.view.and_then(|view| view.standing(slot)) {
-            None => field.fleet.stand(slot).class(),
+    pub(super) fn class_of(&self, field: &Field<'a>, berth: Berth) -> Option<ClassId> {
+        match self.view.and_then(|view| view.standing(berth)) {
+            None => field.fleet.stand(berth).class(),
             Some(Standing::Own(class)) => Some(class),
             Some(Standing::Out) => None,
         }
     }
 
     /// Whether a connected node of one of the Unit's lots takes it. With a `count`, only if just so many of its group are there.
-    pub(super) fn is_taken_by(&self, field: &Field<'a>, slot: Slot, count: Option<u32>) -> bool {
-        self.has_room(field, slot)
-            && count.is_none_or(|count| self.on(field, slot) == count)
-            && !self.ports_taken(field, slot)
+    pub(super) fn is_taken_by(&self, field: &Field<'a>, berth: Berth, count: Option<u32>) -> bool {
+        self.has_room(field, berth)
+            && count.is_none_or(|count| self.on(field, berth) == count)
+            && !self.ports_taken(field, berth)
             && self.constraints.iter().all(|check| match check {
-                Check::Node(query) => field.satisfies(*query, slot, self),
+                Check::Node(query) => field.satisfies(*query, berth, self),
                 Check::Distinct | Check::Attributes(_) => true,
             })
     }
 
-    fn has_room(&self, field: &Field<'a>, slot: Slot) -> bool {
-        let (cpu, memory) = field.fleet.free(slot);
+    fn has_room(&self, field: &Field<'a>, berth: Berth) -> bool {
+        let (cpu, memory) = field.fleet.free(berth);
         cpu >= self.reserve().cpu && memory >= self.reserve().memory
     }
 
     /// How many of its group are on a node.
-    pub(super) fn on(&self, field: &Field<'a>, slot: Slot) -> u32 {
-        field.crowd(self.crowd).on(slot, field.fleet.stand(slot))
+    pub(super) fn on(&self, field: &Field<'a>, berth: Berth) -> u32 {
+        field.crowd(self.crowd).on(berth, field.fleet.stand(berth))
     }
 
-    fn ports_taken(&self, field: &Field<'a>, slot: Slot) -> bool {
-        self.ports.iter().any(|&(port, protocol)| field.port_taken(slot, port, protocol))
+    fn ports_taken(&self, field: &Field<'a>, berth: Berth) -> bool {
+        self.ports.iter().any(|&(port, protocol)| field.port_taken(berth, port, protocol))
     }
 
     /// The first thing that a registered node lacks, None if it takes the Unit.
-    pub(super) fn lack(&self, field: &Field<'a>, slot: Slot) -> Option<Lack> {
-        if !field.fleet.node(slot).is_some_and(|node| node.connected) {
+    pub(super) fn lack(&self, field: &Field<'a>, berth: Berth) -> Option<Lack> {
+        if !field.fleet.node(berth).is_some_and(|node| node.connected) {
             return Some(Lack::Agent);
         }
-        if self.view.is_some_and(|view| view.standing(slot) == Some(Standing::Out)) {
+        if self.view.is_some_and(|view| view.standing(berth) == Some(Standing::Out)) {
             return Some(Lack::NotActive);
         }
-        let (cpu, memory) = field.fleet.free(slot);
+        let (cpu, memory) = field.fleet.free(berth);
         if cpu < self.reserve().cpu {
             return Some(Lack::Cpu);
         }
         if memory < self.reserve().memory {
             return Some(Lack::Memory);
         }
-        if self.ports_taken(field, slot) {
+        if self.ports_taken(field, berth) {
             return Some(Lack::Ports);
         }
-        let attributes = self.class_of(field, slot).and_then(|class| field.snapshot.fleet().class(class))?.attributes();
+        let attributes =
+            self.class_of(field, berth).and_then(|class| field.snapshot.fleet().class(class))?.attributes();
         let fails = |check: &Check| match *check {
-            Check::Distinct => self.on(field, slot) > 0,
+            Check::Distinct => self.on(field, berth) > 0,
             Check::Attributes(query) => !field.satisfy(query, attributes),
-            Check::Node(query) => !field.satisfies(query, slot, self),
+            Check::Node(query) => !field.satisfies(query, berth, self),
         };
         let missing = self.missing(attributes);
         missing.or_else(|| self.constraints.iter().position(fails).map(Lack::Constraint))
@@ -218,19 +219,19 @@ impl<'a> Demand<'a> {
     }
 
     /// What the cluster keeps of a node that makes it another one there.
-    pub(super) fn membership<'f>(&self, fleet: &'f Fleet, slot: Slot) -> Option<&'f Membership> {
-        self.cluster.and_then(|cluster| fleet.membership(cluster, slot))
+    pub(super) fn membership<'f>(&self, fleet: &'f Fleet, berth: Berth) -> Option<&'f Membership> {
+        self.cluster.and_then(|cluster| fleet.membership(cluster, berth))
     }
 
     /// A lack of one node in the words of a refusal; `subnet` is the one without room.
-    pub(super) fn shortage(&self, field: &Field<'a>, slot: Slot, lack: Lack, subnet: &str) -> Shortage {
+    pub(super) fn shortage(&self, field: &Field<'a>, berth: Berth, lack: Lack, subnet: &str) -> Shortage {
         match lack {
             Lack::Agent => Shortage::Agent,
             Lack::NotActive => Shortage::NotActive,
             Lack::Cpu => Shortage::Cpu,
             Lack::Memory => Shortage::Memory,
             Lack::Ports => {
-                let taken = self.ports.iter().filter(|&&(port, protocol)| field.port_taken(slot, port, protocol));
+                let taken = self.ports.iter().filter(|&&(port, protocol)| field.port_taken(berth, port, protocol));
                 Shortage::Ports { taken: taken.map(|&(port, _)| port).collect() }
             }
             Lack::Attribute(place) => Shortage::Attribute { name: self.scheduling.required_attributes[place].clone() },

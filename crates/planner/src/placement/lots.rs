@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::filter::{Demand, Wanted};
 use model::ClusterId;
-use model::snapshot::fleet::{Attributes, Class, ClassId, Fleet, Slot};
+use model::snapshot::fleet::{Attributes, Berth, Class, ClassId, Fleet};
 use rand::{Rng, RngExt};
 use std::collections::BTreeMap;
 
@@ -82,14 +82,14 @@ impl<'a> Lots<'a> {
     }
 
     /// Any of the nodes, each with the same chance; None where there are none or where the cluster sees it as another one.
-    pub(super) fn draw(&self, field: &Field<'a>, demand: &Demand<'a>, rng: &mut impl Rng) -> Option<Slot> {
+    pub(super) fn draw(&self, field: &Field<'a>, demand: &Demand<'a>, rng: &mut impl Rng) -> Option<Berth> {
         if self.len() == 0 {
             return None;
         }
         let place = rng.random_range(0..self.len());
         let lot = &self.all[self.all.partition_point(|lot| lot.upto <= place)];
-        let slot = field.fleet.member(lot.from + place - (lot.upto - lot.nodes))?;
-        (demand.class_of(field, slot) == Some(lot.class)).then_some(slot)
+        let berth = field.fleet.member(lot.from + place - (lot.upto - lot.nodes))?;
+        (demand.class_of(field, berth) == Some(lot.class)).then_some(berth)
     }
 
     /// The lots apart by how many Units of the group are on nodes with the same value of an attribute, the fewest first.
@@ -118,9 +118,9 @@ impl<'f, 'a> Held<'f, 'a> {
         let mut by_value: BTreeMap<Option<&'a str>, u64> = BTreeMap::new();
         if demand.view.is_some_and(|view| view.gives(name)) {
             // The cluster's own values are in the way: node by node.
-            for (slot, count) in crowd.nodes() {
-                let Some(node) = fleet.node(slot) else { continue };
-                let own = demand.membership(fleet, slot).and_then(|own| own.attributes.get(name));
+            for (berth, count) in crowd.nodes() {
+                let Some(node) = fleet.node(berth) else { continue };
+                let own = demand.membership(fleet, berth).and_then(|own| own.attributes.get(name));
                 let value = own.or_else(|| node.attributes.get(name)).and_then(Option::as_deref);
                 *by_value.entry(value).or_default() += u64::from(count);
             }
@@ -139,8 +139,8 @@ impl<'f, 'a> Held<'f, 'a> {
     }
 
     /// On nodes with the same value as one that the Unit's cluster sees.
-    pub(super) fn on_nodes_like(&self, slot: Slot) -> u64 {
-        let class = self.demand.class_of(self.field, slot).and_then(|class| self.field.snapshot.fleet().class(class));
+    pub(super) fn on_nodes_like(&self, berth: Berth) -> u64 {
+        let class = self.demand.class_of(self.field, berth).and_then(|class| self.field.snapshot.fleet().class(class));
         class.map_or(0, |class| self.with(class.attributes()))
     }
 }

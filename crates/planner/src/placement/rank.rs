@@ -7,7 +7,7 @@
 use super::field::Field;
 use super::filter::Demand;
 use super::lots::{Held, Lot, Lots};
-use model::snapshot::fleet::{ClassId, Crowd, Order, Resource, Slot};
+use model::snapshot::fleet::{Berth, ClassId, Crowd, Order, Resource};
 use model::unit::Strategy;
 use model::unit::placement::BinpackBy;
 use rand::{Rng, RngExt};
@@ -22,7 +22,7 @@ const LOOKS: usize = 64;
 /// What a search of some nodes came to.
 enum Found {
     /// This one, none of them being better.
-    Node(Slot),
+    Node(Berth),
     Nobody,
     /// It would take more looks to tell.
     Unsure,
@@ -30,7 +30,7 @@ enum Found {
 
 impl Found {
     /// Of all nodes that there are.
-    fn any_of(takers: &[Slot], rng: &mut impl Rng) -> Self {
+    fn any_of(takers: &[Berth], rng: &mut impl Rng) -> Self {
         pick(takers, rng).map_or(Found::Nobody, Found::Node)
     }
 }
@@ -39,15 +39,15 @@ impl Found {
 ///
 /// Each strategy keeps the equally best of what is left; the last word has chance. Without a strategy that is all, as ECS
 /// places standalone tasks (services come with a strategy of their own).
-pub(super) fn choose<'a>(field: &Field<'a>, demand: &Demand<'a>, rng: &mut impl Rng) -> Option<Slot> {
+pub(super) fn choose<'a>(field: &Field<'a>, demand: &Demand<'a>, rng: &mut impl Rng) -> Option<Berth> {
     if let Some(fixed) = &demand.scheduling.node {
-        let slot = field.fleet.slot(fixed).filter(|slot| field.fleet.node(*slot).is_some());
-        return slot.filter(|slot| demand.lack(field, *slot).is_none());
+        let berth = field.fleet.berth(fixed).filter(|berth| field.fleet.node(*berth).is_some());
+        return berth.filter(|berth| demand.lack(field, *berth).is_none());
     }
     let search = Search { field, demand };
     let (lots, count) = (field.lots(demand.lots), demand.apart.then_some(0));
     match search.search(&demand.scheduling.strategy, lots, count, rng) {
-        Found::Node(slot) => Some(slot),
+        Found::Node(berth) => Some(berth),
         Found::Nobody => None,
         Found::Unsure => search.among_all(lots, count, rng),
     }
@@ -115,8 +115,8 @@ impl<'a> Search<'_, 'a> {
             return self.draw_of_crowd(lots, count, rng);
         }
         for _ in 0..DRAWS {
-            if let Some(slot) = lots.draw(self.field, self.demand, rng).filter(|slot| self.takes(*slot, count)) {
-                return Found::Node(slot);
+            if let Some(berth) = lots.draw(self.field, self.demand, rng).filter(|berth| self.takes(*berth, count)) {
+                return Found::Node(berth);
             }
         }
         let takers = self.of_few_empty(lots, count).or_else(|| self.of_few_with_room(lots, count));
@@ -124,7 +124,7 @@ impl<'a> Search<'_, 'a> {
     }
 
     /// All that take the Unit, if few nodes have none of its group and that is asked for.
-    fn of_few_empty(&self, lots: &Lots<'a>, count: Option<u32>) -> Option<Vec<Slot>> {
+    fn of_few_empty(&self, lots: &Lots<'a>, count: Option<u32>) -> Option<Vec<Berth>> {
         let (fleet, crowd) = (&self.field.fleet, self.crowd());
         let classes: Vec<_> = plain(lots).into_iter().map(|class| (class, fleet.empty(class, crowd))).collect();
         if count != Some(0) || classes.iter().map(|(_, empty)| empty).sum::<usize>() > LOOKS {
@@ -133,29 +133,29 @@ impl<'a> Search<'_, 'a> {
         let empty = classes
             .into_iter()
             .flat_map(|(class, empty)| (0..empty).filter_map(move |number| fleet.nth_empty(class, crowd, number)));
-        Some(empty.filter(|slot| self.is_of(lots, *slot) && self.takes(*slot, count)).collect())
+        Some(empty.filter(|berth| self.is_of(lots, *berth) && self.takes(*berth, count)).collect())
     }
 
     /// All that take the Unit, if few nodes have the room.
-    fn of_few_with_room(&self, lots: &Lots<'a>, count: Option<u32>) -> Option<Vec<Slot>> {
-        let some: Vec<(&Lot<'a>, Slot)> = self.with_room(lots).take(LOOKS + 1).collect();
+    fn of_few_with_room(&self, lots: &Lots<'a>, count: Option<u32>) -> Option<Vec<Berth>> {
+        let some: Vec<(&Lot<'a>, Berth)> = self.with_room(lots).take(LOOKS + 1).collect();
         (some.len() <= LOOKS).then(|| self.takers(some.into_iter(), count))
     }
 
-    fn with_room<'l>(&'l self, lots: &'l Lots<'a>) -> impl Iterator<Item = (&'l Lot<'a>, Slot)> {
+    fn with_room<'l>(&'l self, lots: &'l Lots<'a>) -> impl Iterator<Item = (&'l Lot<'a>, Berth)> {
         let reserve = self.demand.reserve();
         lots.iter().flat_map(move |lot| {
             let nodes = self.field.fleet.by_cpu().with_room(lot.class, reserve.cpu, reserve.memory);
-            nodes.map(move |(.., slot)| (lot, slot))
+            nodes.map(move |(.., berth)| (lot, berth))
         })
     }
 
-    fn takers<'l>(&self, nodes: impl Iterator<Item = (&'l Lot<'a>, Slot)>, count: Option<u32>) -> Vec<Slot>
+    fn takers<'l>(&self, nodes: impl Iterator<Item = (&'l Lot<'a>, Berth)>, count: Option<u32>) -> Vec<Berth>
     where
         'a: 'l,
     {
-        let takers = nodes.filter(|(lot, slot)| self.is_in(lot, *slot) && self.takes(*slot, count));
-        takers.map(|(_, slot)| slot).collect()
+        let takers = nodes.filter(|(lot, berth)| self.is_in(lot, *berth) && self.takes(*berth, count));
+        takers.map(|(_, berth)| berth).collect()
     }
 
     /// Any of the nodes with so many of the group, which are the fewest that any has.
@@ -163,15 +163,15 @@ impl<'a> Search<'_, 'a> {
         let crowd = self.crowd();
         let classes: Vec<_> = plain(lots).into_iter().map(|class| (class, crowd.places(class))).collect();
         let total = classes.iter().map(|(_, places)| places.len()).sum::<usize>();
-        let takes = |slot: &Slot| self.is_of(lots, *slot) && self.takes(*slot, Some(count));
+        let takes = |berth: &Berth| self.is_of(lots, *berth) && self.takes(*berth, Some(count));
         if total <= LOOKS {
             let all = classes.into_iter().flat_map(|(_, places)| places.filter_map(|place| crowd.node(place)));
             return Found::any_of(&all.filter(takes).collect::<Vec<_>>(), rng);
         }
         for _ in 0..DRAWS {
             let Some((class, place)) = nth_of(&classes, rng.random_range(0..total)) else { break };
-            if let Some(slot) = crowd.with_at_most(class, count, place).filter(takes) {
-                return Found::Node(slot);
+            if let Some(berth) = crowd.with_at_most(class, count, place).filter(takes) {
+                return Found::Node(berth);
             }
         }
         Found::Unsure
@@ -214,15 +214,15 @@ impl<'a> Search<'_, 'a> {
         count: Option<u32>,
         rng: &mut impl Rng,
     ) -> Found {
-        let mut best: Option<(A, B, Slot)> = None;
+        let mut best: Option<(A, B, Berth)> = None;
         let mut looks = 0;
         for lot in lots.iter() {
-            for (a, b, slot) in order.with_room(lot.class, need.0, need.1) {
+            for (a, b, berth) in order.with_room(lot.class, need.0, need.1) {
                 if best.is_some_and(|(least, then, _)| if both { (a, b) >= (least, then) } else { a >= least }) {
                     break;
                 }
-                if self.is_in(lot, slot) && self.takes(slot, count) {
-                    best = Some((a, b, slot));
+                if self.is_in(lot, berth) && self.takes(berth, count) {
+                    best = Some((a, b, berth));
                     break;
                 }
                 looks += 1;
@@ -236,16 +236,16 @@ impl<'a> Search<'_, 'a> {
         let total = ties.iter().map(|(_, places)| places.len()).sum::<usize>();
         for _ in 0..DRAWS {
             let Some((lot, place)) = nth_of(&ties, rng.random_range(0..total)) else { break };
-            let slot = order.nth(place).filter(|slot| self.is_in(lot, *slot) && self.takes(*slot, count));
-            if let Some(slot) = slot {
-                return Found::Node(slot);
+            let berth = order.nth(place).filter(|berth| self.is_in(lot, *berth) && self.takes(*berth, count));
+            if let Some(berth) = berth {
+                return Found::Node(berth);
             }
         }
         Found::Node(first)
     }
 
     /// Looks at every node that has the room.
-    fn among_all(&self, lots: &Lots<'a>, count: Option<u32>, rng: &mut impl Rng) -> Option<Slot> {
+    fn among_all(&self, lots: &Lots<'a>, count: Option<u32>, rng: &mut impl Rng) -> Option<Berth> {
         let (field, demand) = (self.field, self.demand);
         let mut left = self.takers(self.with_room(lots), count);
         for strategy in &demand.scheduling.strategy {
@@ -253,14 +253,14 @@ impl<'a> Search<'_, 'a> {
                 _ if left.len() < 2 => break,
                 Strategy::Random => break,
                 Strategy::Spread { field: over } if is_instance(over) => {
-                    keep_least(&mut left, |slot| demand.on(field, slot))
+                    keep_least(&mut left, |berth| demand.on(field, berth))
                 }
                 Strategy::Spread { field: over } => {
                     let held = Held::new(field, demand, attribute(over));
-                    keep_least(&mut left, |slot| held.on_nodes_like(slot));
+                    keep_least(&mut left, |berth| held.on_nodes_like(berth));
                 }
-                Strategy::Binpack { by: BinpackBy::Cpu } => keep_least(&mut left, |slot| field.fleet.free(slot).0),
-                Strategy::Binpack { by: BinpackBy::Memory } => keep_least(&mut left, |slot| field.fleet.free(slot).1),
+                Strategy::Binpack { by: BinpackBy::Cpu } => keep_least(&mut left, |berth| field.fleet.free(berth).0),
+                Strategy::Binpack { by: BinpackBy::Memory } => keep_least(&mut left, |berth| field.fleet.free(berth).1),
             }
         }
         pick(&left, rng)
@@ -270,16 +270,16 @@ impl<'a> Search<'_, 'a> {
         self.field.crowd(self.demand.crowd)
     }
 
-    fn is_in(&self, lot: &Lot<'a>, slot: Slot) -> bool {
-        self.demand.class_of(self.field, slot) == Some(lot.class)
+    fn is_in(&self, lot: &Lot<'a>, berth: Berth) -> bool {
+        self.demand.class_of(self.field, berth) == Some(lot.class)
     }
 
-    fn is_of(&self, lots: &Lots<'a>, slot: Slot) -> bool {
-        self.demand.class_of(self.field, slot).is_some_and(|class| lots.has(class))
+    fn is_of(&self, lots: &Lots<'a>, berth: Berth) -> bool {
+        self.demand.class_of(self.field, berth).is_some_and(|class| lots.has(class))
     }
 
-    fn takes(&self, slot: Slot, count: Option<u32>) -> bool {
-        self.demand.is_taken_by(self.field, slot, count)
+    fn takes(&self, berth: Berth, count: Option<u32>) -> bool {
+        self.demand.is_taken_by(self.field, berth, count)
     }
 }
 
@@ -306,12 +306,12 @@ fn nth_of<T: Copy>(ranges: &[(T, Range<usize>)], mut number: usize) -> Option<(T
     })
 }
 
-fn pick(left: &[Slot], rng: &mut impl Rng) -> Option<Slot> {
+fn pick(left: &[Berth], rng: &mut impl Rng) -> Option<Berth> {
     (!left.is_empty()).then(|| left[rng.random_range(0..left.len())])
 }
 
-fn keep_least<C: Ord + Copy>(left: &mut Vec<Slot>, cost: impl Fn(Slot) -> C) {
-    let costs: Vec<C> = left.iter().map(|&slot| cost(slot)).collect();
+fn keep_least<C: Ord + Copy>(left: &mut Vec<Berth>, cost: impl Fn(Berth) -> C) {
+    let costs: Vec<C> = left.iter().map(|&berth| cost(berth)).collect();
     let Some(least) = costs.iter().min() else { return };
     let mut each = costs.iter();
     left.retain(|_| each.next() == Some(least));

@@ -125,21 +125,21 @@ fn indexes(snapshot: &Snapshot) -> String {
     all
 }
 
-/// All that the indexes over nodes answer, with names for slots and attributes for classes.
+/// All that the indexes over nodes answer, with names for berths and attributes for classes.
 fn fleet(snapshot: &Snapshot) -> BTreeSet<String> {
     let fleet = snapshot.fleet();
     let mut all: BTreeSet<String> = fleet.classes().map(|(id, _)| class(fleet, id)).collect();
     for name in ["default", "other"].map(cluster) {
         let Some(view) = fleet.view(&name) else { continue };
         all.extend(view.classes().map(|id| format!("{} sees {}", name.name, class(fleet, id))));
-        all.extend(view.marked().map(|(slot, standing)| match standing {
-            Standing::Own(id) => format!("{} sees {:?} as {}", name.name, fleet.id(slot), class(fleet, id)),
-            Standing::Out => format!("{} sees {:?} out", name.name, fleet.id(slot)),
+        all.extend(view.marked().map(|(berth, standing)| match standing {
+            Standing::Own(id) => format!("{} sees {:?} as {}", name.name, fleet.id(berth), class(fleet, id)),
+            Standing::Out => format!("{} sees {:?} out", name.name, fleet.id(berth)),
         }));
     }
     for unit in snapshot.units.values() {
         let crowd = fleet.crowd(unit.name.cluster(), &unit.scheduling.group);
-        let nodes: BTreeMap<_, _> = crowd.nodes().map(|(slot, count)| (fleet.id(slot), count)).collect();
+        let nodes: BTreeMap<_, _> = crowd.nodes().map(|(berth, count)| (fleet.id(berth), count)).collect();
         let held: BTreeSet<_> = crowd.held().map(|(id, count)| (class(fleet, id), count)).collect();
         all.insert(format!("{:?} {}: {nodes:?} {held:?}", unit.name.cluster(), unit.scheduling.group));
     }
@@ -151,7 +151,7 @@ fn class(fleet: &Fleet, id: ClassId) -> String {
     let free: BTreeSet<_> = fleet
         .by_cpu()
         .with_room(id, Cpu::ZERO, Memory::ZERO)
-        .map(|(cpu, memory, slot)| (cpu, memory, fleet.id(slot)))
+        .map(|(cpu, memory, berth)| (cpu, memory, fleet.id(berth)))
         .collect();
     format!("{:?} of {:?}: {free:?}", class.attributes(), fleet.class(class.plain()).map(|plain| plain.attributes()))
 }
@@ -160,10 +160,10 @@ fn class(fleet: &Fleet, id: ClassId) -> String {
 fn check_fleet(snapshot: &Snapshot) {
     let fleet = snapshot.fleet();
     for (id, node) in &snapshot.nodes {
-        let slot = fleet.slot(id).unwrap();
+        let berth = fleet.berth(id).unwrap();
         let used = snapshot.node_use(id);
-        assert_eq!(fleet.id(slot), Some(id));
-        assert_eq!(fleet.free(slot), (node.cpu.saturating_sub(used.cpu), node.memory.saturating_sub(used.memory)));
+        assert_eq!(fleet.id(berth), Some(id));
+        assert_eq!(fleet.free(berth), (node.cpu.saturating_sub(used.cpu), node.memory.saturating_sub(used.memory)));
     }
     let connected = snapshot.nodes.values().filter(|node| node.connected).count();
     assert_eq!(fleet.classes().map(|(id, _)| fleet.members(id)).sum::<usize>(), connected);
@@ -173,18 +173,18 @@ fn check_fleet(snapshot: &Snapshot) {
         let by_cpu: Vec<_> = fleet.by_cpu().with_room(id, Cpu::ZERO, Memory::ZERO).collect();
         let by_memory: Vec<_> = fleet.by_memory().with_room(id, Memory::ZERO, Cpu::ZERO).collect();
         assert!(by_cpu.is_sorted() && by_memory.is_sorted());
-        assert!(by_cpu.iter().all(|&(cpu, memory, slot)| fleet.free(slot) == (cpu, memory)));
+        assert!(by_cpu.iter().all(|&(cpu, memory, berth)| fleet.free(berth) == (cpu, memory)));
         assert_eq!(by_cpu.iter().map(|all| all.2).collect::<BTreeSet<_>>(), members.iter().copied().collect());
         assert_eq!(by_memory.iter().map(|all| all.2).collect::<BTreeSet<_>>(), members.iter().copied().collect());
         for unit in snapshot.units.values() {
             let crowd = fleet.crowd(unit.name.cluster(), &unit.scheduling.group);
-            let on = |slot| crowd.on(slot, fleet.stand(slot));
-            let empty: Vec<_> = members.iter().copied().filter(|&slot| on(slot) == 0).collect();
+            let on = |berth| crowd.on(berth, fleet.stand(berth));
+            let empty: Vec<_> = members.iter().copied().filter(|&berth| on(berth) == 0).collect();
             assert_eq!(fleet.empty(id, &crowd), empty.len());
             let found: Vec<_> = (0..empty.len()).map(|number| fleet.nth_empty(id, &crowd, number).unwrap()).collect();
             assert_eq!(found, empty);
             assert_eq!(crowd.places(id).len(), members.len() - empty.len());
-            let least = members.iter().map(|&slot| on(slot)).filter(|&count| count > 0).min();
+            let least = members.iter().map(|&berth| on(berth)).filter(|&count| count > 0).min();
             assert_eq!(crowd.least(id), least);
             for from in crowd.places(id) {
                 let found = crowd.with_at_most(id, least.unwrap(), from).unwrap();

@@ -1,6 +1,6 @@
 //! Classes of nodes with equal attributes, and the nodes that a cluster sees otherwise than they are.
 
-use super::Slot;
+use super::Berth;
 use crate::ids::ClusterId;
 use imbl::{OrdMap, OrdSet};
 use std::collections::BTreeMap;
@@ -110,7 +110,7 @@ pub enum Standing {
 /// The nodes that a cluster has marked.
 #[derive(Clone, Default, Debug)]
 pub struct View {
-    nodes: OrdMap<Slot, Standing>,
+    nodes: OrdMap<Berth, Standing>,
     /// How many of the nodes are of each class.
     classes: OrdMap<ClassId, usize>,
     /// How many of the nodes get a value of each attribute from the cluster.
@@ -119,12 +119,12 @@ pub struct View {
 
 impl View {
     /// None for a node that the cluster sees as it is.
-    pub fn standing(&self, slot: Slot) -> Option<Standing> {
-        self.nodes.get(&slot).copied()
+    pub fn standing(&self, berth: Berth) -> Option<Standing> {
+        self.nodes.get(&berth).copied()
     }
 
-    pub fn marked(&self) -> impl Iterator<Item = (Slot, Standing)> + '_ {
-        self.nodes.iter().map(|(slot, standing)| (*slot, *standing))
+    pub fn marked(&self) -> impl Iterator<Item = (Berth, Standing)> + '_ {
+        self.nodes.iter().map(|(berth, standing)| (*berth, *standing))
     }
 
     /// Whether the cluster has a value of its own for an attribute, of any node.
@@ -141,8 +141,8 @@ impl View {
         self.nodes.is_empty()
     }
 
-    pub(super) fn set(&mut self, slot: Slot, standing: Standing, own: &Attributes) {
-        self.nodes.insert(slot, standing);
+    pub(super) fn set(&mut self, berth: Berth, standing: Standing, own: &Attributes) {
+        self.nodes.insert(berth, standing);
         if let Standing::Own(class) = standing {
             *self.classes.entry(class).or_default() += 1;
         }
@@ -151,8 +151,8 @@ impl View {
         }
     }
 
-    pub(super) fn forget(&mut self, slot: Slot, own: &Attributes) {
-        let Some(standing) = self.nodes.remove(&slot) else { return };
+    pub(super) fn forget(&mut self, berth: Berth, own: &Attributes) {
+        let Some(standing) = self.nodes.remove(&berth) else { return };
         if let Standing::Own(class) = standing {
             count_down(&mut self.classes, &class);
         }

@@ -1,6 +1,6 @@
 //! How many Units of one group are on which node.
 
-use super::{ClassId, Slot};
+use super::{Berth, ClassId};
 use crate::snapshot::ranked::Ranked;
 use imbl::OrdMap;
 use std::cmp::Reverse;
@@ -10,7 +10,7 @@ use std::ops::Range;
 #[derive(Clone, Default, Debug)]
 pub struct Crowd {
     /// Nodes that are not offered, which no search looks for, are under [`ClassId::NONE`].
-    nodes: Ranked<(ClassId, Slot), Reverse<u32>>,
+    nodes: Ranked<(ClassId, Berth), Reverse<u32>>,
     /// Units on all registered nodes of each class.
     held: OrdMap<ClassId, u64>,
 }
@@ -33,8 +33,8 @@ impl Stand {
         self.class.filter(|_| self.offered)
     }
 
-    fn key(self, slot: Slot) -> (ClassId, Slot) {
-        (self.offered().unwrap_or(ClassId::NONE), slot)
+    fn key(self, berth: Berth) -> (ClassId, Berth) {
+        (self.offered().unwrap_or(ClassId::NONE), berth)
     }
 }
 
@@ -44,8 +44,8 @@ impl Crowd {
     }
 
     /// Units on one node.
-    pub fn on(&self, slot: Slot, stand: Stand) -> u32 {
-        self.nodes.get(&stand.key(slot)).map_or(0, |count| count.0)
+    pub fn on(&self, berth: Berth, stand: Stand) -> u32 {
+        self.nodes.get(&stand.key(berth)).map_or(0, |count| count.0)
     }
 
     /// Units on all registered nodes of each class that has any.
@@ -54,64 +54,64 @@ impl Crowd {
     }
 
     /// Every node that has any, and how many.
-    pub fn nodes(&self) -> impl Iterator<Item = (Slot, u32)> + '_ {
-        let mut from = (ClassId::NONE, Slot(0));
+    pub fn nodes(&self) -> impl Iterator<Item = (Berth, u32)> + '_ {
+        let mut from = (ClassId::NONE, Berth(0));
         std::iter::from_fn(move || {
-            let ((class, slot), count) = self.nodes.next(&from, Reverse(u32::MAX))?;
-            from = (class, slot.next());
-            Some((slot, count.0))
+            let ((class, berth), count) = self.nodes.next(&from, Reverse(u32::MAX))?;
+            from = (class, berth.next());
+            Some((berth, count.0))
         })
     }
 
     /// The connected nodes of a class that have any, by place.
     pub fn places(&self, class: ClassId) -> Range<usize> {
-        self.nodes.rank(&(class, Slot(0)))..self.nodes.rank(&(class, Slot::LAST))
+        self.nodes.rank(&(class, Berth(0)))..self.nodes.rank(&(class, Berth::LAST))
     }
 
     /// A node by its place.
-    pub fn node(&self, place: usize) -> Option<Slot> {
-        self.nodes.nth(place).map(|(_, slot)| slot)
+    pub fn node(&self, place: usize) -> Option<Berth> {
+        self.nodes.nth(place).map(|(_, berth)| berth)
     }
 
     /// How many connected nodes of a class come before one.
-    pub(super) fn before(&self, class: ClassId, slot: Slot) -> usize {
-        self.nodes.rank(&(class, slot)) - self.nodes.rank(&(class, Slot(0)))
+    pub(super) fn before(&self, class: ClassId, berth: Berth) -> usize {
+        self.nodes.rank(&(class, berth)) - self.nodes.rank(&(class, Berth(0)))
     }
 
     /// The least count of a connected node of a class that has any.
     pub fn least(&self, class: ClassId) -> Option<u32> {
-        self.nodes.most(&(class, Slot(0)), &(class, Slot::LAST)).map(|count| count.0)
+        self.nodes.most(&(class, Berth(0)), &(class, Berth::LAST)).map(|count| count.0)
     }
 
     /// A node of a class with at most so many: the first one from a place on, or else the first of all.
-    pub fn with_at_most(&self, class: ClassId, count: u32, from: usize) -> Option<Slot> {
-        let find = |from: &(ClassId, Slot)| {
-            let ((of, slot), _) = self.nodes.next(from, Reverse(count))?;
-            (of == class).then_some(slot)
+    pub fn with_at_most(&self, class: ClassId, count: u32, from: usize) -> Option<Berth> {
+        let find = |from: &(ClassId, Berth)| {
+            let ((of, berth), _) = self.nodes.next(from, Reverse(count))?;
+            (of == class).then_some(berth)
         };
-        find(&self.nodes.nth(from)?).or_else(|| find(&(class, Slot(0))))
+        find(&self.nodes.nth(from)?).or_else(|| find(&(class, Berth(0))))
     }
 
     /// Counts another Unit.
-    pub fn add(&mut self, slot: Slot, stand: Stand) {
-        let before = self.on(slot, stand);
-        self.nodes.insert(stand.key(slot), Reverse(before.saturating_add(1)));
+    pub fn add(&mut self, berth: Berth, stand: Stand) {
+        let before = self.on(berth, stand);
+        self.nodes.insert(stand.key(berth), Reverse(before.saturating_add(1)));
         self.hold(stand.class, 1);
     }
 
-    pub(super) fn remove(&mut self, slot: Slot, stand: Stand) {
-        match self.on(slot, stand) {
+    pub(super) fn remove(&mut self, berth: Berth, stand: Stand) {
+        match self.on(berth, stand) {
             0 => return,
-            1 => self.nodes.remove(&stand.key(slot)),
-            more => self.nodes.insert(stand.key(slot), Reverse(more - 1)),
+            1 => self.nodes.remove(&stand.key(berth)),
+            more => self.nodes.insert(stand.key(berth), Reverse(more - 1)),
         };
         self.hold(stand.class, -1);
     }
 
     /// A node has become one of another class, or is offered no more, or again.
-    pub(super) fn change_stand(&mut self, slot: Slot, before: Stand, after: Stand) {
-        if let Some(count) = self.nodes.remove(&before.key(slot)) {
-            self.nodes.insert(after.key(slot), count);
+    pub(super) fn change_stand(&mut self, berth: Berth, before: Stand, after: Stand) {
+        if let Some(count) = self.nodes.remove(&before.key(berth)) {
+            self.nodes.insert(after.key(berth), count);
             self.hold(before.class, -i64::from(count.0));
             self.hold(after.class, i64::from(count.0));
         }
