@@ -157,6 +157,15 @@ pub fn plan<'a>(
     Plan { answers }
 }
 
+/// The nodes that would take one more Unit like this one, whatever address it would get.
+pub fn takers(snapshot: &Snapshot, like: &Unit) -> BTreeSet<NodeId> {
+    let Some(spec) = snapshot.specs.get(&like.spec) else { return BTreeSet::new() };
+    let mut field = Field::new(snapshot);
+    let demand = Demand::new(&mut field, like, spec);
+    let takes = |id: &&NodeId| field.fleet.berth(id).is_some_and(|berth| demand.lack(&field, berth).is_none());
+    snapshot.nodes.keys().filter(takes).cloned().collect()
+}
+
 fn answer<'a>(field: &mut Field<'a>, unit: &'a Versioned<Unit>, now: Timestamp, rng: &mut impl Rng) -> Answer {
     let Some(spec) = field.snapshot.specs.get(&unit.spec) else {
         // The record is broken, which the invariant checker reports; a later snapshot may hold the spec.

@@ -1,13 +1,13 @@
 //! Availability Zone rebalancing: one task more where few run, then one less where many do (Developer Guide, "Balancing an Amazon
 //! ECS service across Availability Zones").
 
-use super::members::{self, Member, Phase};
+use super::members::{Member, Phase};
 use super::planning::Planning;
+use crate::placement;
 use crate::rollout::Bounds;
-use model::ecs::MembershipStatus;
+use model::Unit;
 use model::ecs::service::Rollout;
-use model::unit::{Capacity, Strategy};
-use model::{NodeId, Unit};
+use model::unit::Strategy;
 use std::collections::BTreeMap;
 
 impl Planning<'_> {
@@ -30,8 +30,8 @@ impl Planning<'_> {
             return 0;
         };
         let mut zones: BTreeMap<String, u32> = BTreeMap::new();
-        for node in self.snapshot.nodes.keys().filter(|node| self.has_room(node, like)) {
-            zones.entry(self.zone(node).unwrap_or_default()).or_default();
+        for node in placement::takers(self.snapshot, like) {
+            zones.entry(self.zone(&node).unwrap_or_default()).or_default();
         }
         // The further task, once it is there, may have taken the last room of its zone.
         let comes_up = |m: &&Member<'_>| m.is_alive() && *m.set == primary.id && m.phase < Phase::Unhealthy;
@@ -45,19 +45,5 @@ impl Planning<'_> {
         let most = zones.values().max().copied().unwrap_or(0);
         let least_open = open.iter().filter_map(|zone| zones.get(zone)).min().copied().unwrap_or(most);
         u32::from(most >= least_open + 2)
-    }
-
-    /// Whether a node could take one more Unit like this one, as far as its size says.
-    fn has_room(&self, id: &NodeId, like: &Unit) -> bool {
-        let Some(node) = self.snapshot.nodes.get(id).filter(|node| node.connected) else { return false };
-        let key = (self.service.id.cluster.clone(), id.clone());
-        let membership = self.snapshot.memberships.get(&key);
-        let is_active = membership.is_none_or(|membership| membership.status == MembershipStatus::Active);
-        let used = self.snapshot.node_use(id);
-        let reserve = self.snapshot.specs.get(&like.spec).map(|spec| spec.reserve).unwrap_or_default();
-        (is_active || like.scheduling.capacity != Capacity::Instances)
-            && members::lost_at(self.snapshot, id, self.around).is_none()
-            && used.cpu.saturating_add(reserve.cpu) <= node.cpu
-            && used.memory.saturating_add(reserve.memory) <= node.memory
     }
 }
