@@ -59,7 +59,7 @@ def test_an_unknown_task_ends_with_3(bayplan):
         assert done.returncode == 3 and "0123" in done.stderr, command
 
 
-@pytest.mark.parametrize("command", ["up", "down", "env", "image import", "image ls", "image rm", "image demo", "ps", "rollout", "logs", "exec", "spot interrupt", "why", "doctor"])
+@pytest.mark.parametrize("command", ["up", "down", "env", "image import", "image ls", "image rm", "image demo", "ps", "rollout", "simulate", "logs", "exec", "spot interrupt", "why", "doctor"])
 def test_every_flag_is_documented(command):
     told = subprocess.run([BINARY, *command.split(), "--help"], capture_output=True, text=True, check=True).stdout
     documented = (ROOT / "docs" / "cli.md").read_text()

@@ -16,7 +16,7 @@ mod table;
 pub(crate) mod testing;
 
 pub use context::{Caller, Context, Frontend, Identity};
-pub use serve::Service;
+pub use serve::{Service, call_ecs};
 pub use table::{Status, Table};
 
 /// Every service that is served, with what is built of it.

@@ -67,13 +67,7 @@ impl Service {
     fn caller(&self, access_key_id: &str, session_token: Option<&str>) -> Result<Caller, ServiceError> {
         let account = self.frontend.scope.account.clone();
         match self.keys.principal(access_key_id, session_token) {
-            Some(Principal::Root) => Ok(Caller {
-                arn: format!("arn:aws:iam::{account}:root").into(),
-                user_id: account.clone(),
-                access_key_id: access_key_id.into(),
-                identity: Identity::Root,
-                account,
-            }),
+            Some(Principal::Root) => Ok(root(account, access_key_id)),
             Some(Principal::TaskRole { role_arn, session }) => {
                 let role = role_arn.rsplit('/').next().unwrap_or(&role_arn).to_owned();
                 Ok(Caller {
@@ -86,6 +80,37 @@ impl Service {
             }
             None => Err(ServiceError::sender("UnrecognizedClientException", CredentialProblem::Unknown.to_string())),
         }
+    }
+}
+
+/// Calls an operation of ECS as the account's root, for who holds the front-end itself: inside one process nobody signs.
+pub async fn call_ecs(
+    frontend: &Arc<Frontend>,
+    operation: &str,
+    input: &serde_json::Value,
+) -> Result<serde_json::Value, ServiceError> {
+    let table = crate::ecs::table();
+    let target = format!("{}.{operation}", table.api.target_prefix.unwrap_or_default());
+    let internal = |words: String| ServiceError::new("InternalFailure", 500, aws_api::schema::Fault::Receiver, words);
+    let request =
+        http::Request::post("/").header("x-amz-target", target).header("content-type", "application/x-amz-json-1.1");
+    let (parts, body) = request.body(input.to_string()).map_err(|e| internal(e.to_string()))?.into_parts();
+    let route = aws_protocol::route(&parts, body.as_bytes()).map_err(|refusal| *refusal.error)?;
+    let entry = table.entries.get(route.operation.name);
+    let entry = entry.ok_or_else(|| ServiceError::not_built(route.api, route.operation))?;
+    let caller = root(frontend.scope.account.clone(), "");
+    let context = Context { frontend: frontend.clone(), caller, request_id: ids::uuid().into() };
+    let answer = (entry.handler)(context, &route, body.as_bytes())?.await?;
+    serde_json::from_slice(answer.body()).map_err(|e| internal(e.to_string()))
+}
+
+fn root(account: Arc<str>, access_key_id: &str) -> Caller {
+    Caller {
+        arn: format!("arn:aws:iam::{account}:root").into(),
+        user_id: account.clone(),
+        access_key_id: access_key_id.into(),
+        identity: Identity::Root,
+        account,
     }
 }
 

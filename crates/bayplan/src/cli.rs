@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod output;
 pub(crate) mod ps;
 pub(crate) mod rollout;
+pub(crate) mod simulate;
 pub(crate) mod spot;
 mod stream;
 pub(crate) mod up;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Ps(ps::Ps),
     /// Follow a service's newest deployment to its end
     Rollout(rollout::Rollout),
+    /// Try a rollout on a described cluster before doing it
+    Simulate(simulate::Simulate),
     /// Show what a task's containers have written
     Logs(logs::Logs),
     /// Run a program in a running container

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Image(image) => cli::image::run(&cli.data_dir, image),
         Command::Ps(ps) => cli::ps::run(&cli.data_dir, &ps),
         Command::Rollout(rollout) => cli::rollout::run(&cli.data_dir, &rollout),
+        Command::Simulate(simulate) => cli::simulate::run(&simulate),
         Command::Logs(logs) => cli::logs::run(&cli.data_dir, &logs),
         Command::Exec(exec) => cli::exec::run(&cli.data_dir, &exec),
         Command::Spot(spot) => cli::spot::run(&cli.data_dir, &spot),

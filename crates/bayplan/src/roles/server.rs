@@ -4,7 +4,7 @@ use super::admin::Admin;
 use super::log_intake::LogIntake;
 use crate::cli::up::Settings;
 use crate::clock::SystemClock;
-use crate::installation::{Identity, Installation, random_hex};
+use crate::installation::{Installation, random_hex};
 use anyhow::{Context, Result, anyhow};
 use aws_frontend::{Frontend, Service};
 use bytes::Bytes;
@@ -54,7 +54,7 @@ async fn serve(installation: &Installation, settings: &Settings) -> Result<()> {
     // First: no commit is answered before the view shows it.
     running.spawn(async move { Err(anyhow::Error::from(view.await)) });
     NodeDesk::forget_connections(&records).await?;
-    make_network(&records, &scope, &identity).await?;
+    make_network(&records, &scope, identity.network_base).await?;
     aws_frontend::ecs::ensure_default_cluster(&records, &scope).await.map_err(|e| anyhow!("{e}"))?;
 
     let keys = Arc::new(KeyRing::new(Arc::new(Keys::open(&installation.keys_file())?)));
@@ -102,24 +102,24 @@ async fn schedule_services(settings: Settings, records: Records, mut goes_down: 
     loop {
         goes_down.wait_for(|goes_down| !goes_down).await?;
         tokio::select! {
-            () = controllers::run(service_scheduler(&settings), records.clone()) => return Ok(()),
+            () = controllers::run(service_scheduler(settings.healthy_after, random_seed()), records.clone()) => return Ok(()),
             seen = goes_down.wait_for(|goes_down| *goes_down) => drop(seen?),
         }
     }
 }
 
 /// Alarms come with CloudWatch; until then none is ever on.
-fn service_scheduler(settings: &Settings) -> ServiceScheduler {
+pub(crate) fn service_scheduler(healthy_after_s: u64, seed: u64) -> ServiceScheduler {
     let defaults = controllers::Settings::default();
-    let rules = controllers::Settings { healthy_after_ms: settings.healthy_after.saturating_mul(1000), ..defaults };
-    ServiceScheduler::new(Arc::new(aws_frontend::ecs::ServiceAdmission), Arc::new(Quiet), rules, random_seed())
+    let rules = controllers::Settings { healthy_after_ms: healthy_after_s.saturating_mul(1000), ..defaults };
+    ServiceScheduler::new(Arc::new(aws_frontend::ecs::ServiceAdmission), Arc::new(Quiet), rules, seed)
 }
 
 fn retention(settings: &Settings) -> Retention {
     Retention { stopped_units_ms: settings.keep_stopped.saturating_mul(3_600_000), ..Retention::default() }
 }
 
-async fn ends(part: impl Future<Output = ()>) -> Result<()> {
+pub(crate) async fn ends(part: impl Future<Output = ()>) -> Result<()> {
     part.await;
     Ok(())
 }
@@ -153,15 +153,15 @@ fn random_seed() -> u64 {
 }
 
 /// The one network of the installation, made when it first starts.
-async fn make_network(records: &Records, scope: &Scope, identity: &Identity) -> Result<()> {
+pub(crate) async fn make_network(records: &Records, scope: &Scope, base: std::net::Ipv4Addr) -> Result<()> {
     if records.current().networks.contains_key(scope) {
         return Ok(());
     }
     let id = |kind: &str| -> Arc<str> { format!("{kind}-{}", &random_hex(9)[..17]).into() };
     let network = model::network::Network::carve(
         id("vpc"),
-        identity.network_base,
-        &identity.region,
+        base,
+        &scope.region,
         [id("subnet"), id("subnet"), id("subnet"), id("sg")],
     );
     let mut draft = records::Draft::new();

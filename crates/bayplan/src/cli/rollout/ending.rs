@@ -19,14 +19,14 @@ pub(super) enum Outcome {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Ending {
+pub(in crate::cli) struct Ending {
     pub(super) outcome: Outcome,
-    pub(super) what: String,
+    pub(in crate::cli) what: String,
     pub(super) next: String,
 }
 
 impl Ending {
-    pub(super) fn of(view: &View) -> Self {
+    pub(in crate::cli) fn of(view: &View) -> Self {
         use DeploymentStatus::*;
         let outcome = match view.status {
             Successful => Outcome::Successful,
@@ -40,7 +40,7 @@ impl Ending {
     }
 
     /// The wait was longer than it was to be.
-    pub(super) fn late(view: &View, limit_s: u64) -> Self {
+    pub(in crate::cli) fn late(view: &View, limit_s: u64) -> Self {
         let so_far = Self::of(view);
         match so_far.outcome {
             Outcome::NotOver => Self { what: format!("{} It was waited for {limit_s} s.", so_far.what), ..so_far },
@@ -48,7 +48,7 @@ impl Ending {
         }
     }
 
-    pub(super) fn exit_code(&self) -> u8 {
+    pub(in crate::cli) fn exit_code(&self) -> u8 {
         match self.outcome {
             Outcome::Successful => 0,
             Outcome::Failed => 4,

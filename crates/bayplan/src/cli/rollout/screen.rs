@@ -8,14 +8,14 @@ use anyhow::Result;
 use serde_json::json;
 use std::io::IsTerminal;
 
-pub(super) enum Screen {
+pub(in crate::cli) enum Screen {
     Json,
     Lines,
     Terminal(Terminal),
 }
 
 impl Screen {
-    pub(super) fn new(format: Format) -> Self {
+    pub(in crate::cli) fn new(format: Format) -> Self {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         match format {
             Format::Json => Self::Json,
@@ -25,7 +25,7 @@ impl Screen {
     }
 
     /// What is written for one thing that was told.
-    pub(super) fn show(&mut self, before: Option<&View>, told: &Told) -> Result<String> {
+    pub(in crate::cli) fn show(&mut self, before: Option<&View>, told: &Told) -> Result<String> {
         match self {
             Self::Json => Ok(serde_json::to_string(told)? + "\n"),
             Self::Lines => Ok(lines(before, told)),
@@ -62,7 +62,7 @@ fn lines(before: Option<&View>, told: &Told) -> String {
 
 /// What was drawn last, so that it can be drawn over.
 #[derive(Default)]
-pub(super) struct Terminal {
+pub(in crate::cli) struct Terminal {
     drawn: usize,
 }
 

@@ -56,7 +56,7 @@ fn lines(told: &[Told]) -> Bytes {
 }
 
 /// One deployment, and what was told of it already.
-struct Following {
+pub(crate) struct Following {
     service: ServiceId,
     deployment: Arc<str>,
     from_event: u64,
@@ -66,7 +66,7 @@ struct Following {
 }
 
 impl Following {
-    fn begin(snapshot: &Snapshot, question: Question) -> Result<Self, Refusal> {
+    pub(in crate::roles::admin) fn begin(snapshot: &Snapshot, question: Question) -> Result<Self, Refusal> {
         let service = find::service(snapshot, &question.service, question.cluster.as_deref())?;
         let name = &service.id.name;
         if service.controller == Controller::External {
@@ -85,8 +85,15 @@ impl Following {
         Ok(Self { service: service.id.clone(), deployment, from_event, follow, told: None, is_over: false })
     }
 
+    /// The newest deployment of a service, from now on.
+    pub(crate) fn newest(snapshot: &Snapshot, service: &str) -> Result<Self, String> {
+        let question =
+            Question { service: service.to_owned(), cluster: None, deployment: None, from_event: 0, follow: true };
+        Self::begin(snapshot, question).map_err(|refusal| refusal.1)
+    }
+
     /// What is to be told next; None at the end.
-    async fn next(&mut self, records: &Records) -> Option<Vec<Told>> {
+    pub(crate) async fn next(&mut self, records: &Records) -> Option<Vec<Told>> {
         if self.is_over {
             return None;
         }

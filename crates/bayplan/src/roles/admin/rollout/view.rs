@@ -68,6 +68,14 @@ pub(crate) struct View {
     pub(crate) finished_at_ms: Option<u64>,
 }
 
+impl View {
+    /// Healthy tasks, and all that are there, whichever revision they are of; those that are told to stop count as neither.
+    pub(crate) fn totals(&self) -> (usize, usize) {
+        let tasks = self.sets.iter().map(|set| set.tasks);
+        tasks.fold((0, 0), |(healthy, all), of| (healthy + of.healthy, all + of.waiting + of.pending + of.running))
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Revision {
