@@ -2,10 +2,12 @@
 
 use model::Timestamp;
 use model::unit::{ContainerState, Health, Observed, StopCause};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use session::Assignment;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -90,9 +92,18 @@ impl Journal {
     /// Replaces the file at once: a killed agent leaves the old or the new one. No sync: a reboot ends the Unit anyway.
     pub(crate) fn save(&self, dir: &Path) -> io::Result<()> {
         let bytes = serde_json::to_vec(self).map_err(io::Error::other)?;
-        let next = dir.join("journal.next");
-        File::create(&next)?.write_all(&bytes)?;
-        fs::rename(&next, dir.join(FILE))
+        let (next, current) = (dir.join("journal.next"), dir.join(FILE));
+        // Two files that change places: a rename over a file, and a file cut to nothing, make ext4 begin to write at once what
+        // is hardly ever to reach the disk.
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&next)?;
+        file.write_all(&bytes)?;
+        file.set_len(bytes.len() as u64)?;
+        match renameat_with(CWD, &next, CWD, &current, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(()),
+            // The first time there is nothing to change places with; some file systems cannot do it.
+            Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS) => fs::rename(&next, &current),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// None where no journal is, or where one was never finished.
@@ -103,4 +114,34 @@ impl Journal {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     serde_json::from_slice(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_last_is_read_however_long_it_was_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let assignment = serde_json::json!({
+            "unit": test_support::Wish::default().unit("1", Timestamp::default()),
+            "spec": test_support::Wish::default().spec(),
+            "revision": 1,
+        });
+        let mut journal = Journal::new(serde_json::from_value(assignment).unwrap());
+        for (sequence, length) in [(1, 10), (2, 1000), (3, 0), (4, 100), (5, 1)] {
+            journal.sequence = sequence;
+            journal.containers = vec![Container { reason: Some("x".repeat(length)), ..Container::default() }];
+            journal.save(dir.path()).unwrap();
+            let read = Journal::load(dir.path()).unwrap();
+            assert_eq!((read.sequence, read.containers[0].reason.clone().unwrap().len()), (sequence, length));
+        }
+    }
+
+    #[test]
+    fn one_that_was_never_finished_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("journal.next"), "{").unwrap();
+        assert!(Journal::load(dir.path()).is_none());
+    }
 }

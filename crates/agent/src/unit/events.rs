@@ -14,8 +14,9 @@ impl Actor {
                 let seq = exit.seq;
                 self.exited(&exit);
                 // Journalled before the supervisor may forget it.
-                self.observe();
-                self.save();
+                if !self.observe() {
+                    self.save();
+                }
                 self.tell(Request::AckExits { seq }).await;
                 self.restart_in_place().await;
             }

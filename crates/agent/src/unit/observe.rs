@@ -9,15 +9,17 @@ use model::unit::{ContainerObserved, ContainerState, Lifecycle, Observed, PortBi
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Actor {
-    /// Journals and sends the present state if it differs from what was last said.
-    pub(super) fn observe(&mut self) {
+    /// Journals and sends the present state if it differs from what was last said; answers whether it did.
+    pub(super) fn observe(&mut self) -> bool {
         let next = self.observation();
-        if next != self.journal.observed {
+        let differs = next != self.journal.observed;
+        if differs {
             self.journal.observed = next;
             self.journal.sequence += 1;
             self.save();
             self.publish();
         }
+        differs
     }
 
     /// Sends what the journal says.
