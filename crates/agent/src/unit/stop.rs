@@ -78,29 +78,22 @@ impl Actor {
     /// Removes everything but the logs, then says that the Unit has stopped.
     pub(super) async fn clean_up(&mut self) {
         // What an adopted supervisor has just told is written down before it goes: it is the only one who knows.
-        self.observe();
-        self.save();
-        self.finish_shipping().await;
-        if self.link.is_some() {
-            for index in 0..self.journal.containers.len() {
-                let (container, attempt) = (
-                    self.journal.assignment.spec.containers[index].name.clone(),
-                    self.journal.containers[index].attempt,
-                );
-                if attempt > 0 {
-                    self.tell(Request::Remove { container, attempt }).await;
-                }
-            }
-            self.tell(Request::Shutdown).await;
+        if !self.observe() {
+            self.save();
         }
+        self.finish_shipping().await;
+        // It removes every control group of the Unit and answers when nothing runs in them any more.
+        let removed = match &self.link {
+            Some(link) => link.tell(Request::Shutdown).await.is_ok(),
+            None => false,
+        };
         self.link = None;
         self.release_network().await;
         let node = self.node.clone();
         let uid = self.journal.assignment.unit.uid.clone();
         let instance = node.config.instance.clone();
         blocking(move || {
-            let killed = runtime::cgroup::kill_unit(&instance, uid.as_str(), KILL_MS);
-            if let Err(error) = killed.and_then(|()| runtime::cgroup::remove_unit(&instance, uid.as_str(), KILL_MS)) {
+            if !removed && let Err(error) = remove_groups(&instance, uid.as_str()) {
                 tracing::warn!(unit = %uid, %error, "a unit's control groups stay behind");
             }
             let scratch = node.config.scratch_dir().join(uid.as_str());
@@ -126,4 +119,10 @@ impl Actor {
             tracing::debug!(unit = %self.journal.assignment.unit.uid, %error, "a supervisor did not carry out a request");
         }
     }
+}
+
+/// Ends and removes what no supervisor has removed.
+fn remove_groups(instance: &str, unit: &str) -> Result<(), runtime::cgroup::CgroupError> {
+    runtime::cgroup::kill_unit(instance, unit, KILL_MS)?;
+    runtime::cgroup::remove_unit(instance, unit, KILL_MS)
 }
