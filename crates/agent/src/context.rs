@@ -14,6 +14,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The node, as its actors use it.
 pub(crate) struct NodeContext {
@@ -25,6 +27,8 @@ pub(crate) struct NodeContext {
     pub outbox: Outbox,
     pub shipper: Shipper,
     pub directory: Directory,
+    /// One permit for each Unit that may be beginning at a time.
+    beginning: Semaphore,
     /// Where the next search for a dynamic port begins, so that a port is not reused at once.
     next_port: AtomicU16,
     /// By the model's network id; made when the first session tells them.
@@ -41,6 +45,14 @@ pub(crate) struct JoinedNetwork {
 const FIRST_DYNAMIC_PORT: u16 = 32_768;
 const LAST_DYNAMIC_PORT: u16 = 60_999;
 
+/// How long a Unit waits for its turn to begin.
+const TURN: Duration = Duration::from_secs(60);
+
+/// Units that begin at a time: mostly they keep a processor busy, and now and then wait for the disk.
+fn at_once() -> usize {
+    4 * std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The largest packet, in bytes, on a link inside one machine.
 const MTU: u32 = 1500;
 
@@ -56,6 +68,7 @@ impl NodeContext {
             config,
             images,
             volumes,
+            beginning: Semaphore::new(at_once()),
             next_port: AtomicU16::new(FIRST_DYNAMIC_PORT),
             host,
             supervisor,
@@ -64,6 +77,12 @@ impl NodeContext {
             directory: Directory::default(),
             networks: OnceLock::new(),
         }
+    }
+
+    /// A Unit's turn to begin, which ends when it is dropped. Many that begin at once take longer, each and all together, than
+    /// one after the other. One that is stuck holds the others up only for a while.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        tokio::time::timeout(TURN, self.beginning.acquire()).await.ok()?.ok()
     }
 
     /// The wall clock's time.

@@ -90,9 +90,16 @@ impl Actor {
         if self.journal.observed.lifecycle == Lifecycle::Stopped {
             self.publish();
         } else {
+            let node = self.node.clone();
+            let turn = node.turn().await;
             if let Err(error) = self.begin().await {
                 self.fail(error);
             }
+            if !self.is_finished() {
+                self.step().await;
+                self.observe();
+            }
+            drop(turn);
             while !self.is_finished() {
                 self.step().await;
                 self.observe();
