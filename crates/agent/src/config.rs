@@ -28,6 +28,10 @@ impl Config {
     pub fn scratch_dir(&self) -> PathBuf {
         self.data_dir.join("scratch")
     }
+    /// The lowest layer of every container: what something is mounted on in each, so that writable layers need not have it.
+    pub fn mountpoints_dir(&self) -> PathBuf {
+        self.data_dir.join("mountpoints")
+    }
     pub fn logs_dir(&self) -> PathBuf {
         self.data_dir.join("logs")
     }

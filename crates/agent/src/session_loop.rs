@@ -11,7 +11,7 @@ use runtime::launch::SealedImage;
 use session::client::{FromServer, Session, SessionError, join};
 use session::{Assignment, Desired, NodeRegistration};
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +65,8 @@ fn open(config: Config) -> Result<NodeContext, AgentError> {
     for path in [config.units_dir(), config.scratch_dir(), config.logs_dir(), config.run_dir().join("net")] {
         folder(&path)?;
     }
+    let layer = config.mountpoints_dir();
+    make_mountpoints(&layer).map_err(|source| AgentError::Folder { path: layer.display().to_string(), source })?;
     forget_earlier_boot(&config)
         .map_err(|source| AgentError::Folder { path: config.run_dir().display().to_string(), source })?;
     let images = image::Store::open(&config.images_dir())?;
@@ -73,6 +75,24 @@ fn open(config: Config) -> Result<NodeContext, AgentError> {
     let host = network::Host::open(instance, config.run_dir().join("net"))?;
     let supervisor = SealedImage::new(supervisor_image::SUPERVISOR)?;
     Ok(NodeContext::new(config, images, volumes, host, supervisor))
+}
+
+/// Makes the layer of mount points, once. Each one that a writable layer had instead would be made and removed with every
+/// container, and a file system that does so all the time looks ever longer for a free place.
+fn make_mountpoints(layer: &Path) -> std::io::Result<()> {
+    // Whatever the umask is: containers of any user look into it.
+    let open_to_all = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+    for name in ["", "dev", "proc", "sys", "etc"] {
+        let folder = layer.join(name);
+        std::fs::create_dir_all(&folder)?;
+        open_to_all(&folder, 0o755)?;
+    }
+    for name in ["hostname", "hosts", "resolv.conf"] {
+        let file = layer.join("etc").join(name);
+        std::fs::OpenOptions::new().append(true).create(true).open(&file)?;
+        open_to_all(&file, 0o644)?;
+    }
+    Ok(())
 }
 
 /// Removes what Units have left that are not here any more: those of an earlier boot, and those that `down` has killed.

@@ -15,6 +15,8 @@ pub(super) struct Place<'a> {
     pub address: Option<String>,
     pub node: &'a str,
     pub layers: &'a [PathBuf],
+    /// The layer below them.
+    pub mountpoints: &'a Path,
     /// Writable layer and its scratch folder, on one file system.
     pub scratch: &'a Path,
     pub log_file: PathBuf,
@@ -140,7 +142,7 @@ fn env(spec: &ContainerSpec, image: &ImageConfig, place: &Place<'_>) -> Result<V
 
 fn rootfs(spec: &ContainerSpec, place: &Place<'_>) -> rt::RootFs {
     rt::RootFs {
-        lower: place.layers.to_vec(),
+        lower: place.layers.iter().cloned().chain([place.mountpoints.to_owned()]).collect(),
         upper: Some(place.scratch.join("upper")),
         work: Some(place.scratch.join("work")),
         readonly: spec.read_only_root,

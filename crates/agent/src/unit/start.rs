@@ -111,7 +111,9 @@ impl Actor {
         for dir in ["upper", "work"] {
             folder.create(scratch.join(dir)).map_err(|e| words(&e))?;
         }
+        let mountpoints = config.mountpoints_dir();
         let place = Place {
+            mountpoints: &mountpoints,
             unit: &assignment.spec,
             uid: unit.uid.as_str(),
             address: unit.placement.address().map(|a| a.address.to_string()),
