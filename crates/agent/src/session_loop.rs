@@ -8,6 +8,7 @@ use crate::{machine, streams};
 use model::unit::{Lifecycle, StopCause};
 use model::{UnitUid, unit::observed::StopObserved};
 use runtime::launch::SealedImage;
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use session::client::{FromServer, Session, SessionError, join};
 use session::{Assignment, Desired, NodeRegistration};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,11 @@ fn open(config: Config) -> Result<NodeContext, AgentError> {
     for path in [config.units_dir(), config.scratch_dir(), config.logs_dir(), config.run_dir().join("net")] {
         folder(&path)?;
     }
+    for path in [config.units_dir(), config.scratch_dir(), config.logs_dir()] {
+        if let Err(error) = spread(&path) {
+            tracing::debug!(path = %path.display(), %error, "this file system places folders by itself");
+        }
+    }
     let layer = config.mountpoints_dir();
     make_mountpoints(&layer).map_err(|source| AgentError::Folder { path: layer.display().to_string(), source })?;
     forget_earlier_boot(&config)
@@ -75,6 +81,14 @@ fn open(config: Config) -> Result<NodeContext, AgentError> {
     let host = network::Host::open(instance, config.run_dir().join("net"))?;
     let supervisor = SealedImage::new(supervisor_image::SUPERVISOR)?;
     Ok(NodeContext::new(config, images, volumes, host, supervisor))
+}
+
+/// Has ext4 place each folder in here apart from the others. Folders of Units come and go all the time; side by side, each new file
+/// would be looked for past all those that were removed in the last seconds, since ext4 gives no such place away.
+fn spread(path: &Path) -> std::io::Result<()> {
+    let folder = std::fs::File::open(path)?;
+    let flags = ioctl_getflags(&folder)?;
+    Ok(ioctl_setflags(&folder, flags | IFlags::TOPDIR)?)
 }
 
 /// Makes the layer of mount points, once. Each one that a writable layer had instead would be made and removed with every
@@ -291,4 +305,31 @@ fn forget_earlier_boot(config: &Config) -> std::io::Result<()> {
     }
     std::fs::create_dir_all(config.run_dir())?;
     std::fs::write(marker, boot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_units_are_spread_where_the_file_system_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = || ioctl_getflags(std::fs::File::open(dir.path()).unwrap());
+        match spread(dir.path()) {
+            Ok(()) => assert!(flags().unwrap().contains(IFlags::TOPDIR)),
+            Err(error) => println!("untested: this file system cannot: {error}"),
+        }
+    }
+
+    #[test]
+    fn mount_points_are_open_to_every_user_and_made_again_without_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let layer = dir.path().join("mountpoints");
+        for _ in 0..2 {
+            make_mountpoints(&layer).unwrap();
+            let mode = |name: &str| std::fs::metadata(layer.join(name)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(["", "dev", "proc", "sys", "etc"].map(mode), [0o755; 5]);
+            assert_eq!(["etc/hostname", "etc/hosts", "etc/resolv.conf"].map(mode), [0o644; 3]);
+        }
+    }
 }
