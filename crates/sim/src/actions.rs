@@ -96,6 +96,30 @@ const SERVICES: [(Action, usize); 26] = [
     (Action::Schedule, 50),
 ];
 
+/// The same in a large cluster, where most that happens happens on nodes.
+const LARGE: [(Action, usize); 20] = [
+    (Action::RunTasks, 10),
+    (Action::StopTask, 20),
+    (Action::Drain, 2),
+    (Action::Clock, 400),
+    (Action::Weather, 2),
+    (Action::Place, 400),
+    (Action::Collect, 40),
+    (Action::Connect, 2_000),
+    (Action::Say, 4_000),
+    (Action::Deliver, 5_000),
+    (Action::Report, 5_000),
+    (Action::Work, 6_000),
+    (Action::Break, 100),
+    (Action::Notice, 400),
+    (Action::RestartAgent, 50),
+    (Action::Reboot, 5),
+    (Action::UpdateService, 4),
+    (Action::StopDeployment, 1),
+    (Action::Protect, 10),
+    (Action::Schedule, 400),
+];
+
 impl World {
     /// Draws until something can happen; the clock always can.
     pub(crate) async fn act(&mut self) -> String {
@@ -108,7 +132,11 @@ impl World {
     }
 
     fn draw(&mut self) -> Action {
-        let weights: &[(Action, usize)] = if self.serves { &SERVICES } else { &TASKS };
+        let weights: &[(Action, usize)] = match self.options.size {
+            Some(_) => &LARGE,
+            None if self.serves => &SERVICES,
+            None => &TASKS,
+        };
         let mut place = self.chance.below(weights.iter().map(|(_, weight)| weight).sum());
         for (action, weight) in weights {
             if place < *weight {
@@ -130,7 +158,7 @@ impl World {
                 Some(format!("{ms} ms go by"))
             }
             Action::Weather => Some(self.change_weather()),
-            Action::NewNode => (self.nodes.len() < NODES_MAX).then(|| self.add_node()),
+            Action::NewNode => (self.names.len() < NODES_MAX).then(|| self.add_node()),
             Action::Place => self.place().await,
             Action::Collect => self.collect().await,
             Action::Schedule => self.schedule().await,
@@ -146,8 +174,7 @@ impl World {
                 Some("all sessions are broken".into())
             }
             _ => {
-                let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
-                let node = self.chance.pick(&nodes)?.clone();
+                let node = self.chance.pick(&self.names)?.clone();
                 if self.nodes[&node].is_slow && !self.chance.one_in(4) {
                     return None;
                 }
@@ -157,6 +184,7 @@ impl World {
     }
 
     async fn happen_on(&mut self, action: Action, node: &NodeId) -> Option<String> {
+        self.touched.insert(node.clone());
         match action {
             Action::Connect => self.connect(node).await,
             Action::Say => self.say_step(node),

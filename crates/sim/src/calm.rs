@@ -75,7 +75,7 @@ impl World {
     }
 
     /// Everything once that can happen; whether anything did.
-    async fn round(&mut self, nodes: &[NodeId]) -> bool {
+    pub(crate) async fn round(&mut self, nodes: &[NodeId]) -> bool {
         let before = self.server.records().current().revision;
         let mut moved = false;
         for node in nodes {
@@ -128,6 +128,12 @@ impl World {
         moved
     }
 
+    /// Whether every service has what it is to have.
+    pub(crate) fn are_steady(&self) -> bool {
+        let (snapshot, now) = (self.server.records().current(), self.clock.now());
+        snapshot.services.values().all(|service| rules_of_services::is_steady(&snapshot, service, now).is_ok())
+    }
+
     async fn next_delivery(&mut self, node: &NodeId) -> Option<String> {
         if let Some(words) = self.say_step(node) {
             return Some(words);
@@ -139,6 +145,7 @@ impl World {
     }
 
     fn check_quiet(&mut self) {
+        self.check_all();
         let snapshot = self.server.records().current();
         let now = self.clock.now();
         let mut broken = everybody_is_answered(&snapshot, now);

@@ -14,6 +14,7 @@ mod actions;
 mod admission;
 mod calm;
 mod chance;
+mod large;
 mod node;
 mod rules;
 mod rules_of_services;
@@ -25,6 +26,7 @@ mod users;
 mod weather;
 mod world;
 
+use std::time::Duration;
 pub use test_support::Fault;
 use world::World;
 
@@ -36,6 +38,23 @@ pub struct Options {
     pub steps: usize,
     /// None: the seed decides which commits fail.
     pub fault: Option<OneFault>,
+    /// None: a small cluster that grows from nothing.
+    pub size: Option<Size>,
+}
+
+/// A cluster that is large from the first step on: its nodes have joined and its services' tasks run.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub nodes: usize,
+    pub tasks: usize,
+}
+
+/// A run of a large cluster, and how long its steps took by the caller's clock; how the cluster came to be is not counted.
+pub struct Paced {
+    pub run: Run,
+    pub spent: Duration,
+    /// How many commits the steps made.
+    pub commits: usize,
 }
 
 /// The only fault of a run: one commit fails, and the server falls with it.
@@ -50,7 +69,7 @@ impl Options {
     pub const STEPS: usize = 260;
 
     pub fn seed(seed: u64) -> Self {
-        Self { seed, steps: Self::STEPS, fault: None }
+        Self { seed, steps: Self::STEPS, fault: None, size: None }
     }
 }
 
@@ -67,21 +86,36 @@ pub struct Run {
 
 /// Runs one seed. Equal options give equal runs.
 pub fn simulate(options: Options) -> Run {
+    block_on(async {
+        let mut world = World::new(options).await;
+        world.grow().await;
+        world.go(options.steps).await;
+        if world.broken.is_empty() {
+            world.calm_down().await;
+        }
+        world.into_run()
+    })
+}
+
+/// Runs the steps of one seed without its calm end. `clock` says how late it is.
+pub fn pace(options: Options, clock: impl Fn() -> Duration) -> Paced {
+    block_on(async {
+        let mut world = World::new(options).await;
+        world.grow().await;
+        let (began, before) = (clock(), world.weather.commits());
+        world.go(options.steps).await;
+        let (spent, commits) = (clock().saturating_sub(began), world.weather.commits() - before);
+        world.check_all();
+        Paced { run: world.into_run(), spent, commits }
+    })
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
     // Paused time: a sleep returns when nothing else can run, which is how a step knows that its effects are complete.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without input and output needs nothing of the system");
-    runtime.block_on(async {
-        let mut world = World::new(options).await;
-        for step in 1..=options.steps {
-            world.step(step).await;
-            if !world.broken.is_empty() {
-                return world.into_run();
-            }
-        }
-        world.calm_down().await;
-        world.into_run()
-    })
+    runtime.block_on(work)
 }

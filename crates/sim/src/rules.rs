@@ -77,10 +77,13 @@ impl Book {
         before: &Snapshot,
         after: &Snapshot,
         now: Timestamp,
+        touched: &mut BTreeSet<NodeId>,
         story: &mut Vec<String>,
     ) -> Vec<String> {
         let mut broken = Vec::new();
         for item in before.units.diff(&after.units) {
+            let (DiffItem::Add(_, some) | DiffItem::Update { new: (_, some), .. } | DiffItem::Remove(_, some)) = item;
+            touched.extend(some.placement.node().cloned());
             match item {
                 DiffItem::Add(name, new) => self.appeared(name, new, &mut broken),
                 DiffItem::Update { old: (_, old), new: (_, new) } => self.changed(old, new, &mut broken, story),
@@ -93,7 +96,8 @@ impl Book {
                 }
             }
         }
-        for (id, node) in &after.nodes {
+        for item in before.nodes.diff(&after.nodes) {
+            let (DiffItem::Add(id, node) | DiffItem::Update { new: (id, node), .. }) = item else { continue };
             let was = before.nodes.get(id).is_some_and(|node| node.connected);
             if was != node.connected {
                 story
@@ -189,26 +193,57 @@ fn may_be_forgotten(unit: &Unit, now: Timestamp) -> bool {
     ended.is_some_and(|at| now.since_ms(at) >= RETENTION.stopped_units_ms)
 }
 
-/// What runs, runs where and while its record says so, and fits.
-pub(crate) fn on_nodes(snapshot: &Snapshot, nodes: &BTreeMap<NodeId, FakeNode>) -> Vec<String> {
-    let mut broken = Vec::new();
-    let mut runs_on: BTreeMap<&UnitUid, &NodeId> = BTreeMap::new();
-    for (id, node) in nodes {
-        let (mut cpu, mut memory) = (Cpu::ZERO, Memory::ZERO);
-        for (uid, local) in node.journal.iter().filter(|(_, local)| local.runs()) {
-            cpu = cpu.saturating_add(local.assignment.spec.reserve.cpu);
-            memory = memory.saturating_add(local.assignment.spec.reserve.memory);
-            if let Some(other) = runs_on.insert(uid, id) {
-                broken.push(format!("{uid} runs on {other} and on {id}"));
-            }
-            let record = snapshot.unit_by_uid(uid);
-            if !record.is_some_and(|unit| unit.placement.node() == Some(id) && unit.holds_resources()) {
-                broken.push(format!("{uid} runs on {id}, and its record does not say so"));
+/// No node whose Units have changed has given away more than it has.
+pub(crate) fn on_records(snapshot: &Snapshot, touched: &BTreeSet<NodeId>) -> Vec<String> {
+    let full = |id: &&NodeId| {
+        let used = snapshot.node_use(id);
+        snapshot.nodes.get(*id).is_some_and(|node| used.cpu > node.cpu || used.memory > node.memory)
+    };
+    touched.iter().filter(full).map(|id| format!("{id} has given away more than it has")).collect()
+}
+
+/// Where each Unit runs, as nodes were last looked at.
+#[derive(Default)]
+pub(crate) struct Runs {
+    on: BTreeMap<UnitUid, NodeId>,
+    of: BTreeMap<NodeId, Vec<UnitUid>>,
+}
+
+impl Runs {
+    /// What runs on nodes on which something has changed, or of whose Units a record has, runs where and while its record says
+    /// so, and fits.
+    pub(crate) fn check(
+        &mut self,
+        snapshot: &Snapshot,
+        nodes: &BTreeMap<NodeId, FakeNode>,
+        touched: &BTreeSet<NodeId>,
+    ) -> Vec<String> {
+        let mut broken = Vec::new();
+        for id in touched {
+            for uid in self.of.remove(id).unwrap_or_default() {
+                if self.on.get(&uid) == Some(id) {
+                    self.on.remove(&uid);
+                }
             }
         }
-        if cpu > node.node.cpu || memory > node.node.memory {
-            broken.push(format!("{id} runs more than it has"));
+        for (id, node) in touched.iter().filter_map(|id| Some((id, nodes.get(id)?))) {
+            let (mut cpu, mut memory) = (Cpu::ZERO, Memory::ZERO);
+            for (uid, local) in node.journal.iter().filter(|(_, local)| local.runs()) {
+                cpu = cpu.saturating_add(local.assignment.spec.reserve.cpu);
+                memory = memory.saturating_add(local.assignment.spec.reserve.memory);
+                if let Some(other) = self.on.insert(uid.clone(), id.clone()) {
+                    broken.push(format!("{uid} runs on {other} and on {id}"));
+                }
+                self.of.entry(id.clone()).or_default().push(uid.clone());
+                let record = snapshot.unit_by_uid(uid);
+                if !record.is_some_and(|unit| unit.placement.node() == Some(id) && unit.holds_resources()) {
+                    broken.push(format!("{uid} runs on {id}, and its record does not say so"));
+                }
+            }
+            if cpu > node.node.cpu || memory > node.node.memory {
+                broken.push(format!("{id} runs more than it has"));
+            }
         }
+        broken
     }
-    broken
 }

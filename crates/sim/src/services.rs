@@ -116,7 +116,30 @@ fn is_inactive(snapshot: &Snapshot, service: &Service) -> bool {
     service.deleted_at.is_some() && snapshot.units_of_service(&service.id).all(over)
 }
 
+/// A service of a large cluster.
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) count: u32,
+}
+
 impl World {
+    /// Creates a service of small tasks that work.
+    pub(crate) async fn create(&mut self, wanted: &Wanted) -> String {
+        let snapshot = self.server.records().current();
+        let id = ServiceId { cluster: cluster_id("default"), name: wanted.name.as_str().into() };
+        let now = self.clock.now();
+        let mut service = self.bare_service(id, SchedulingStrategy::Replica, now);
+        service.desired_count = wanted.count;
+        service.constraints = Vec::new();
+        service.configuration.strategy = DeploymentStrategy::Rolling;
+        service.configuration.hooks = Vec::new();
+        let mut draft = Draft::new();
+        let words = self.deploy(&mut draft, &snapshot, &mut service, Some(app(1)), now);
+        draft.create(&service.id, &service);
+        let answer = self.ask(draft).await;
+        format!("user creates {}: {words}, {}: {answer}", service.id.name, settings(&service))
+    }
+
     pub(crate) async fn create_service(&mut self) -> Option<String> {
         let snapshot = self.a_while_ago(0);
         let id = ServiceId { cluster: cluster_id("default"), name: self.chance.one_of(&NAMES).into() };
@@ -232,7 +255,8 @@ impl World {
             service.configuration = any_configuration(&mut self.chance, service.scheduling);
         }
         if service.scheduling == SchedulingStrategy::Replica && self.chance.one_in(2) {
-            service.desired_count = self.chance.below(COUNT_MAX + 1) as u32;
+            let most = COUNT_MAX.max(service.desired_count as usize);
+            service.desired_count = self.chance.below(most + 1) as u32;
         }
         match self.chance.below(4) {
             0 => words.push("no deployment".to_owned()),

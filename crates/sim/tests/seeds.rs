@@ -1,9 +1,10 @@
 //! The cluster under many seeds. `BAYPLAN_SEEDS=10000 cargo test -p sim` runs more of them; a failure prints its story and how to
 //! see it again.
 
-use sim::{Fault, OneFault, Options, Run, simulate};
+use sim::{Fault, OneFault, Options, Run, Size, simulate};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Seeds of a normal run.
 const SEEDS: u64 = 500;
@@ -140,4 +141,12 @@ fn the_server_may_fall_at_any_commit() {
             }
         }
     }
+}
+
+#[test]
+fn a_large_cluster_keeps_the_rules_too() {
+    let options = Options { steps: 1_000, size: Some(Size { nodes: 60, tasks: 300 }), ..Options::seed(1) };
+    let paced = sim::pace(options, || Duration::ZERO);
+    assert!(paced.run.broken.is_empty(), "{:?}", paced.run.broken);
+    assert!(paced.commits > 100, "too little happens: {} commits", paced.commits);
 }
