@@ -20,7 +20,10 @@ impl Planning<'_> {
             // The next plan starts tasks with these.
             return 0;
         }
-        let is_finding_out = self.members.iter().any(|member| member.set == set && member.is_alive());
+        // A daemon's task that its own node has no room for may never find out; one on another node can.
+        let is_stuck = |member: &Member<'_>| member.unit.scheduling.node.is_some() && member.unit.waits_for.is_some();
+        let is_finding_out =
+            self.members.iter().any(|member| member.set == set && member.is_alive() && !is_stuck(member));
         if is_finding_out { 0 } else { count.min(1) }
     }
 
