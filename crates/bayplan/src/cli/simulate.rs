@@ -85,7 +85,7 @@ async fn carry(simulate: &Simulate, plan: Plan, logs: &std::path::Path) -> Resul
         tell(&Screen::new(simulate.output).show(None, &last)?)?;
         return end(before, simulate);
     }
-    // What is said of the time before is not said of the update.
+    // A simulated second, so that what is said of the time before is not said of the update.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut update = world.with_network(update);
     update["service"] = json!(name);
@@ -145,10 +145,10 @@ impl World {
 
         let (scheduler, placer) =
             (service_scheduler(simulate.healthy_after, simulate.seed), Placer::new(simulate.seed));
-        let (one, other, play) = (records.clone(), records.clone(), nodes::play(records.clone(), plan.tasks.clone()));
-        running.spawn(ends(controllers::run(scheduler, one)));
-        running.spawn(ends(controllers::run(placer, other)));
-        running.spawn(async move { Ok(play.await?) });
+        let nodes = nodes::Nodes { behaviours: plan.tasks.clone() };
+        running.spawn(ends(controllers::run(scheduler, records.clone())));
+        running.spawn(ends(controllers::run(placer, records.clone())));
+        running.spawn(ends(controllers::run(nodes, records.clone())));
         let logs = Arc::new(observe::LogStore::open(logs)?);
         Ok(Self { frontend: Arc::new(Frontend { records, logs, scope }), _running: running })
     }

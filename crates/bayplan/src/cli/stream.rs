@@ -71,11 +71,12 @@ async fn reopen(installation: &Installation, question: &Value) -> Result<Opened>
     let mut last = None;
     let opened = tokio::time::timeout(RESUME, async {
         loop {
-            tokio::time::sleep(RETRY).await;
             match open(installation, question).await {
                 Ok(stream) => return stream,
                 Err(error) => last = Some(error),
             }
+            // Nothing tells that a server is back but its answer.
+            tokio::time::sleep(RETRY).await;
         }
     });
     match opened.await {

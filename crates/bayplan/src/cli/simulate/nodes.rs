@@ -1,14 +1,14 @@
 //! Played nodes: their tasks start, turn healthy, end and stop as the plan says, when it says; nothing runs.
 
 use super::plan::{Behaviour, NodeKind};
+use controllers::Controller;
 use model::unit::Placement;
 use model::unit::observed::{ContainerObserved, StopObserved};
 use model::unit::{ContainerState, Face, Health, Lifecycle, Observed, StopCause, Unit, UnitSpec};
 use model::{Cpu, Memory, Node, NodeId, Snapshot, Timestamp, UnitUid};
-use records::{CommitError, Draft, Records, units};
+use records::{CommitError, Draft, Records, Wake, units};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// ECS's name for the zone of a container instance.
 const ZONE: &str = "ecs.availability-zone";
@@ -38,27 +38,28 @@ pub(super) fn register(draft: &mut Draft, kinds: &[NodeKind], region: &str, now:
     }
 }
 
-/// Plays all nodes until the records close.
-pub(super) async fn play(records: Records, behaviours: BTreeMap<String, Behaviour>) -> Result<(), CommitError> {
-    let mut touched = records.touched();
-    loop {
-        while touched.ready().is_some() {}
-        let Moves { due, next } = moves(&records.current(), &behaviours, records.now());
-        for (node, uid, observed) in &due {
-            units::observe(&records, node, uid, observed).await?;
-        }
-        if !due.is_empty() {
-            continue;
-        }
-        let later = async {
-            match next {
-                Some(at) => tokio::time::sleep(Duration::from_millis(at.since_ms(records.now()))).await,
-                None => std::future::pending().await,
+/// All nodes, played as one controller: what it writes are observations.
+pub(super) struct Nodes {
+    pub(super) behaviours: BTreeMap<String, Behaviour>,
+}
+
+impl Controller for Nodes {
+    const NAME: &'static str = "played nodes";
+
+    fn concerned(&mut self, _: &Wake) -> bool {
+        true
+    }
+
+    async fn turn(&mut self, mut snapshot: Arc<Snapshot>, records: &Records) -> Result<Option<Timestamp>, CommitError> {
+        loop {
+            let Moves { due, next } = moves(&snapshot, &self.behaviours, records.now());
+            if due.is_empty() {
+                return Ok(next);
             }
-        };
-        tokio::select! {
-            () = later => {}
-            wake = touched.next() => if wake.is_none() { return Ok(()) },
+            for (node, uid, observed) in &due {
+                units::observe(records, node, uid, observed).await?;
+            }
+            snapshot = records.current();
         }
     }
 }
